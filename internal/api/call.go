@@ -1,0 +1,148 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/promptd/promptd/internal/body"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// call is one request being answered.
+type call struct {
+	server *Server
+	w      *writer
+	r      *http.Request
+	// id is ours; pipeline requests have their own, which replaces it.
+	id     string
+	caller *key.Caller
+}
+
+// writer remembers what was written.
+type writer struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader notes the status.
+func (w *writer) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes.
+func (w *writer) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// raw reads the body as bytes: the media type first, then at most limits.body_bytes.
+func (c *call) raw() ([]byte, error) {
+	if encoding := c.r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, fault.New(fault.UnsupportedMediaType, "a body with a content encoding is not taken")
+	}
+	if kind := c.r.Header.Get("Content-Type"); kind != "application/json" && !isJSON(kind) {
+		return nil, fault.New(fault.UnsupportedMediaType, "the body must be application/json in UTF-8")
+	}
+	most := c.server.deps.Settings().BodyBytes
+	if c.r.ContentLength > most {
+		return nil, tooLarge(most)
+	}
+	var buf bytes.Buffer
+	if n := c.r.ContentLength; n > 0 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, most))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge(most)
+	case err != nil:
+		return nil, fault.New(fault.InvalidRequest, "the body could not be read to its end").Because(err)
+	}
+	return buf.Bytes(), nil
+}
+
+func tooLarge(most int64) error {
+	return fault.New(fault.PayloadTooLarge, "the body is larger than %d bytes (limits.body_bytes)", most)
+}
+
+func isJSON(contentType string) bool {
+	kind, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || kind != "application/json" {
+		return false
+	}
+	charset, ok := parameters["charset"]
+	return !ok || strings.EqualFold(charset, "utf-8")
+}
+
+// body reads the body as strict JSON.
+func (c *call) body() (value.Value, error) {
+	raw, err := c.raw()
+	if err != nil {
+		return value.Value{}, err
+	}
+	return body.Decode(raw)
+}
+
+// object reads a body that must be an object; an absent body is an empty one where optional is set.
+func (c *call) object(optional bool) (*body.Reader, error) {
+	if optional && c.r.ContentLength == 0 {
+		return body.Open(value.Object()), nil
+	}
+	v, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	return body.Open(v), nil
+}
+
+// json answers with a value as JSON.
+func (c *call) json(status int, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode an answer: %w", err)
+	}
+	return c.bytes(status, append(raw, '\n'))
+}
+
+// bytes answers with JSON that is ready.
+func (c *call) bytes(status int, raw []byte) error {
+	h := c.w.Header()
+	h["Content-Type"] = contentJSON()
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(raw) //nolint:errcheck // A caller that went away gets nothing, and nobody is left to be told.
+	return nil
+}
+
+func contentJSON() []string { return []string{"application/json"} }
+
+// empty answers 204.
+func (c *call) empty() error {
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// drain reads what is left of a small body, so that the connection can be used again.
+func (c *call) drain() {
+	const most = 256 << 10
+	_, _ = io.CopyN(io.Discard, c.r.Body, most) //nolint:errcheck // The connection is closed where this fails.
+}

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/limit"
+	"github.com/promptd/promptd/internal/pipeline"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// problem answers with an RFC 9457 problem document. This is the one place where an error becomes HTTP.
+func (c *call) problem(err error) {
+	f := fault.Of(err)
+	if f.Code == fault.Internal {
+		c.server.deps.Log.LogAttrs(c.r.Context(), slog.LevelError, "request failed inside promptd",
+			slog.String("http.request.id", c.id), slog.String("error.message", err.Error()))
+	}
+	if c.w.status != 0 {
+		return // Something was sent already; a second answer would corrupt it.
+	}
+	var failure *pipeline.Failure
+	errors.As(err, &failure)
+	h := c.w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	if wait := retryAfter(f); wait != "" {
+		h.Set("Retry-After", wait)
+	}
+	if f.Code == fault.Unauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	c.w.WriteHeader(f.Code.Status())
+	_, _ = c.w.Write(append(problemDocument(f, c.id, failure), '\n')) //nolint:errcheck // As in bytes.
+}
+
+func retryAfter(f *fault.Fault) string {
+	switch {
+	case f.RetryAfter > 0:
+		return limit.RetryAfterHeader(f.RetryAfter)
+	case f.Code == fault.RateLimitExceeded, f.Code == fault.Overloaded:
+		return "1"
+	default:
+		return ""
+	}
+}
+
+// problemDocument writes the document. The caller's own texts are not in it: entries name places and rules.
+func problemDocument(f *fault.Fault, id string, failure *pipeline.Failure) []byte {
+	row := f.Code.Row()
+	dst := make([]byte, 0, 512)
+	dst = append(dst, `{"type":`...)
+	dst = value.AppendQuoted(dst, "/docs#"+strings.ToLower(row.Name))
+	dst = append(dst, `,"title":`...)
+	dst = value.AppendQuoted(dst, row.Title)
+	dst = append(dst, `,"status":`...)
+	dst = strconv.AppendInt(dst, int64(row.Status), 10)
+	dst = append(dst, `,"detail":`...)
+	dst = value.AppendQuoted(dst, f.Detail)
+	dst = append(dst, `,"code":`...)
+	dst = value.AppendQuoted(dst, row.Name)
+	dst = append(dst, `,"request_id":`...)
+	dst = value.AppendQuoted(dst, id)
+	if failure != nil && failure.ClientRequestID != "" {
+		dst = append(dst, `,"client_request_id":`...)
+		dst = value.AppendQuoted(dst, failure.ClientRequestID)
+	}
+	dst = append(dst, `,"errors":`...)
+	dst = appendEntries(dst, f, failure)
+	remediation := f.Remediation
+	if remediation == "" {
+		remediation = row.Remediation
+	}
+	dst = append(dst, `,"remediation":`...)
+	dst = value.AppendQuoted(dst, remediation)
+	if failure != nil {
+		dst = failure.AppendDetails(dst)
+	}
+	return append(dst, '}')
+}
+
+// appendEntries writes errors[]: the request's faults, or the entries of the validation report.
+func appendEntries(dst []byte, f *fault.Fault, failure *pipeline.Failure) []byte {
+	if len(f.Entries) == 0 && failure != nil && failure.Validation != nil {
+		return pipeline.AppendEntries(dst, failure.Validation.Errors)
+	}
+	if len(f.Entries) == 0 {
+		return append(dst, "[]"...)
+	}
+	raw, err := json.Marshal(f.Entries)
+	if err != nil {
+		return append(dst, "[]"...)
+	}
+	return append(dst, raw...)
+}

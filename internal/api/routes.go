@@ -1,0 +1,79 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/key"
+)
+
+// route is one operation of the API.
+type route struct {
+	method, path string
+	// scope is what the key must have; open routes need no key, routes of any scope need a key alone.
+	scope key.Scope
+	open  bool
+	// admin routes are served on admin_listen too.
+	admin  bool
+	handle func(*call) error
+	doc    operation
+}
+
+// routes is the whole API.
+func (s *Server) routes() []route {
+	return []route{
+		{method: "POST", path: "/v1/analyze", scope: key.Analyze, handle: s.analyze, doc: docAnalyze()},
+		{method: "DELETE", path: "/v1/cache", scope: key.Cache, handle: s.dropCache, doc: docDropCache()},
+		{method: "GET", path: "/v1/cache/stats", scope: key.Cache, handle: s.cacheStats, doc: docCacheStats()},
+		{method: "GET", path: "/v1/requests", scope: key.Requests, handle: s.listRequests, doc: docListRequests()},
+		{method: "GET", path: "/v1/requests/{id}", scope: key.Requests, handle: s.readRequest, doc: docReadRequest()},
+		{method: "DELETE", path: "/v1/requests/{id}", scope: key.Requests, handle: s.deleteRequest, doc: docDeleteRequest()},
+		{method: "GET", path: "/v1/usage", scope: key.Usage, handle: s.readUsage, doc: docUsage()},
+		{method: "POST", path: "/v1/keys", scope: key.Admin, handle: s.createKey, doc: docCreateKey()},
+		{method: "GET", path: "/v1/keys", scope: key.Admin, handle: s.listKeys, doc: docListKeys()},
+		{method: "DELETE", path: "/v1/keys/{id}", scope: key.Admin, handle: s.revokeKey, doc: docRevokeKey()},
+		{method: "POST", path: "/v1/keys/{id}/rotate", scope: key.Admin, handle: s.rotateKey, doc: docRotateKey()},
+		{method: "GET", path: "/v1/me", handle: s.readMe, doc: docMe()},
+		{method: "GET", path: "/v1/health", open: true, admin: true, handle: s.health, doc: docHealth()},
+		{method: "GET", path: "/v1/health/live", open: true, admin: true, handle: s.live, doc: docLive()},
+		{method: "GET", path: "/v1/health/ready", open: true, admin: true, handle: s.ready, doc: docReady()},
+		{method: "GET", path: "/v1/metrics", scope: key.Metrics, handle: s.metrics, doc: docMetrics()},
+		{method: "GET", path: "/openapi.json", open: true, handle: s.openapi, doc: docOpenAPI()},
+		{method: "GET", path: "/docs", open: true, handle: s.docs, doc: docDocs()},
+		{method: "GET", path: "/docs/{file}", open: true, handle: s.docsFile, doc: docDocsFile()},
+	}
+}
+
+// mount puts every route on the mux, with an answer of its own for a known path with another method, and one for every unknown path.
+func (s *Server) mount() error {
+	methods := map[string][]string{}
+	var order []string
+	for _, r := range s.routes() {
+		s.mux.Handle(r.method+" "+r.path, s.endpoint(r))
+		if methods[r.path] == nil {
+			order = append(order, r.path)
+		}
+		methods[r.path] = append(methods[r.path], r.method)
+	}
+	for _, path := range order {
+		allowed := methods[path]
+		if slices.Contains(allowed, http.MethodGet) {
+			allowed = append(allowed, http.MethodHead)
+		}
+		allow := strings.Join(allowed, ", ")
+		s.mux.Handle(path, s.endpoint(route{path: path, open: true, handle: func(c *call) error {
+			c.w.Header().Set("Allow", allow)
+			return fault.New(fault.MethodNotAllowed, "this path takes %s", allow)
+		}}))
+	}
+	s.mux.Handle("/", s.endpoint(route{open: true, handle: func(c *call) error {
+		if c.r.URL.Path == "/" && c.r.Method == http.MethodGet {
+			http.Redirect(c.w, c.r, "/docs", http.StatusFound)
+			return nil
+		}
+		return fault.New(fault.NotFound, "there is nothing at this path")
+	}}))
+	return s.document()
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/usage"
+)
+
+// Usage is the answer of GET /v1/usage.
+type Usage struct {
+	Rows  []UsageRow `json:"rows"`
+	Total UsageSums  `json:"total"`
+}
+
+// UsageRow is one group; fields that were not grouped by are left out.
+type UsageRow struct {
+	Key      key.ID     `json:"key,omitempty"`
+	Team     key.TeamID `json:"team,omitempty"`
+	Provider string     `json:"provider,omitempty"`
+	Model    string     `json:"model,omitempty"`
+	Schema   string     `json:"schema,omitempty"`
+	Day      string     `json:"day,omitempty" doc:"A date in UTC."`
+	UsageSums
+}
+
+// UsageSums are what requests did and cost.
+type UsageSums struct {
+	Requests     int64     `json:"requests"`
+	Passed       int64     `json:"passed"`
+	Cached       int64     `json:"cached"`
+	Coalesced    int64     `json:"coalesced"`
+	InputTokens  int64     `json:"input_tokens"`
+	OutputTokens int64     `json:"output_tokens"`
+	CachedInput  int64     `json:"cached_input_tokens"`
+	CostUSD      key.Nanos `json:"cost_usd" doc:"What is known of the cost."`
+	Unpriced     int64     `json:"unpriced_requests" doc:"Requests with a cost that is not known."`
+}
+
+func sums(s usage.Sums) UsageSums {
+	return UsageSums{s.Requests, s.Passed, s.Cached, s.Coalesced, s.Tokens.Input, s.Tokens.Output, s.Tokens.CachedInput, s.Cost, s.UnpricedRequests}
+}
+
+// readUsage is GET /v1/usage. Keys with the scope admin see other teams with all_teams=true.
+func (s *Server) readUsage(c *call) error {
+	q := c.query()
+	groups, _ := q.text("group_by")
+	want := usage.Query{From: q.time("from"), To: q.time("to")}
+	all := q.flag("all_teams")
+	if err := q.done(); err != nil {
+		return err
+	}
+	var err error
+	if want.GroupBy, err = usage.ParseGroups(groups); err != nil {
+		return err
+	}
+	reach, err := c.caller.Reach(all)
+	if err != nil {
+		return err
+	}
+	if err := s.flushed(c); err != nil {
+		return err
+	}
+	report, err := s.deps.History.Usage(c.r.Context(), reach, want)
+	if err != nil {
+		return err
+	}
+	out := Usage{Rows: make([]UsageRow, 0, len(report.Rows)), Total: sums(report.Total)}
+	for _, r := range report.Rows {
+		out.Rows = append(out.Rows, UsageRow{r.Key, r.Team, r.Provider, r.Model, r.Schema, r.Day, sums(r.Sums)})
+	}
+	return c.json(http.StatusOK, out)
+}

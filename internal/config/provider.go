@@ -1,0 +1,216 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/promptd/promptd/internal/provider/catalogue"
+)
+
+// completeProviders finds providers where none are configured, and fills in what the catalogue knows.
+func (l *loader) completeProviders(c *Config, cat *catalogue.Catalogue) {
+	if _, given := l.origins["providers"]; !given {
+		l.discover(c, cat)
+	}
+	names := map[string]int{}
+	for i := range c.Providers {
+		p, path := &c.Providers[i], fmt.Sprintf("providers[%d]", i)
+		if l.strange[path] {
+			continue // A mistyped key most likely is the one that would be missed now.
+		}
+		if _, given := l.origins[path+".name"]; !given && !p.Discovered {
+			l.failAt(path, "add a line with name:", "a name is missing")
+			continue
+		}
+		if first, twice := names[p.Name]; twice && p.Name != "" {
+			l.failAt(path+".name", "give each provider its own name", "is already the name of providers[%d]", first)
+		}
+		names[p.Name] = i
+		if l.faulty(path+".dialect") || l.faulty(path+".base_url") || l.faulty(path+".name") || !l.completeAddress(p, path, cat) {
+			continue
+		}
+		if !l.faulty(path+".api_key") && !l.faulty(path+".api_keys") && !l.faulty(path+".auth") {
+			l.completeAuth(p, path)
+		}
+		if !l.faulty(path + ".models") {
+			l.completeModels(p, path, cat)
+		}
+	}
+}
+
+// discover makes a provider of every service whose usual variable is set, in the order of the catalogue.
+func (l *loader) discover(c *Config, cat *catalogue.Catalogue) {
+	for _, s := range cat.Services() {
+		name, key := l.usualKey(s)
+		if name == "" {
+			continue
+		}
+		if !slices.Contains(l.options.Adapters.Dialects, s.Dialect) {
+			l.warn(Problem{
+				Place:   Place{Source: name},
+				Message: fmt.Sprintf("is set, but %s is not used: this version has no dialect %s, only %s", s.Title, s.Dialect, and(l.options.Adapters.Dialects)),
+			})
+			continue
+		}
+		if s.DefaultModel == "" {
+			continue
+		}
+		var p Provider
+		l.defaults(reflect.ValueOf(&p).Elem())
+		p.Name, p.APIKey, p.Discovered = s.Name, key, true
+		l.origins[fmt.Sprintf("providers[%d]", len(c.Providers))] = Place{Source: name}
+		c.Providers = append(c.Providers, p)
+	}
+}
+
+// usualKey gives the first of a service's variables that is set, with its value.
+func (l *loader) usualKey(s catalogue.Service) (string, Secret) {
+	for _, name := range s.Variables {
+		if value, _ := l.env(name); value != "" {
+			return name, Secret{value: value, ref: "env:" + name}
+		}
+	}
+	return "", Secret{}
+}
+
+// completeAddress finds the service, and with it dialect and address; false where the provider can't be used.
+func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalogue) bool {
+	p.BaseURL = trimSlash(p.BaseURL)
+	if p.BaseURL != "" {
+		p.Service, _ = cat.At(p.BaseURL)
+	} else if s, ok := cat.Service(p.Name); ok && (p.Dialect == "" || p.Dialect == s.Dialect) {
+		p.Service, p.BaseURL = s, s.BaseURL
+	} else if s, ok := cat.Service(p.Dialect); ok && s.Dialect == p.Dialect && !s.NeedsKey() {
+		// A local server's dialect has a usual address. That of a public service is never guessed: data would go to strangers.
+		p.Service, p.BaseURL = s, s.BaseURL
+	}
+	if p.Dialect == "" {
+		p.Dialect = p.Service.Dialect
+	}
+	switch {
+	case p.Dialect == "":
+		l.failAt(path, "add a line with dialect:, one of "+oneOf(l.options.Adapters.Dialects), "a dialect is missing, and the catalogue has no service of this name")
+		return false
+	case !slices.Contains(l.options.Adapters.Dialects, p.Dialect):
+		l.failAt(path+".dialect", "use one of these, or remove the provider", "this version has no dialect %s; there are %s", p.Dialect, and(l.options.Adapters.Dialects))
+		return false
+	case p.BaseURL == "":
+		l.failAt(path, "add a line with base_url:", "a base_url is missing, and the catalogue has none for this name with dialect %s", p.Dialect)
+		return false
+	}
+	return true
+}
+
+// completeAuth checks how the credential is sent, and takes the usual variable where none is given and the address is the service's own.
+func (l *loader) completeAuth(p *Provider, path string) {
+	if !slices.Contains(l.options.Adapters.AuthTypes, p.Auth.Type) {
+		l.failAt(path+".auth.type", "", "this version has no auth type %s; there are %s", p.Auth.Type, and(l.options.Adapters.AuthTypes))
+	}
+	if len(p.Credentials()) == 0 && p.Service.BaseURL == p.BaseURL && p.Service.Name != "" {
+		_, p.APIKey = l.usualKey(p.Service)
+	}
+	_, given := l.origins[path+".api_key"]
+	_, list := l.origins[path+".api_keys"]
+	if p.Service.NeedsKey() && len(p.Credentials()) == 0 && !given && !list && len(p.Headers) == 0 {
+		hint := "add a line with api_key:"
+		if len(p.Service.Variables) > 0 {
+			hint += ", or set " + p.Service.Variables[0]
+		}
+		l.failAt(path, hint, "a key is missing: %s answers nobody without one", p.Service.Title)
+	}
+	for i, k := range p.APIKeys {
+		if at := fmt.Sprintf("%s.api_keys[%d]", path, i); !k.IsSet() {
+			l.failAt(at, "", "must not be empty")
+		}
+	}
+}
+
+// completeModels fills in what the catalogue knows of the models.
+func (l *loader) completeModels(p *Provider, path string, cat *catalogue.Catalogue) {
+	_, given := l.origins[path+".models"]
+	if len(p.Models) == 0 {
+		name := p.Service.DefaultModel
+		if name == "" && p.Service.Name == p.Dialect && !p.Service.NeedsKey() {
+			name = "default" // A local server has one model and answers to any name.
+		}
+		if name == "" || given {
+			l.failAt(path+".models", "add models: [{name: …}]", "there must be at least one model")
+			return
+		}
+		var m Model
+		l.defaults(reflect.ValueOf(&m).Elem())
+		m.Name = name
+		p.Models = []Model{m}
+	}
+	seen := map[string]bool{}
+	for i := range p.Models {
+		m, at := &p.Models[i], fmt.Sprintf("%s.models[%d]", path, i)
+		if _, named := l.origins[at+".name"]; given && !named {
+			l.failAt(at, "add a line with name:", "a name is missing")
+			continue
+		}
+		if seen[m.Name] {
+			l.failAt(at+".name", "remove one of them", "the model is there twice")
+		}
+		seen[m.Name] = true
+		l.completeModel(m, p.Service, at, cat)
+	}
+}
+
+// completeModel makes the facts of a model: what the configuration gives, else what the catalogue knows.
+func (l *loader) completeModel(m *Model, s catalogue.Service, path string, cat *catalogue.Catalogue) {
+	given := func(key string) bool { _, ok := l.origins[path+"."+key]; return ok }
+	facts, known := cat.Model(s.Name, m.Name)
+	if !known {
+		facts = catalogue.Model{Service: s.Name, Name: m.Name, Tier: m.Tier}
+	}
+	if given("tier") {
+		facts.Tier = m.Tier
+	}
+	if given("context_window") {
+		facts.ContextWindow = m.ContextWindow
+	}
+	if given("max_output_tokens") {
+		facts.MaxOutputTokens = m.MaxOutputTokens
+	}
+	if given("vision") {
+		facts.Vision = m.Vision
+	}
+	if given("reasoning") {
+		facts.Reasoning = m.Reasoning
+	}
+	if len(m.Modes) == 0 {
+		m.Modes = slices.Clone(s.Modes)
+	}
+	l.completePrice(m, &facts, path, given)
+	m.Tier, m.ContextWindow, m.MaxOutputTokens = facts.Tier, facts.ContextWindow, facts.MaxOutputTokens
+	m.Vision, m.Reasoning, m.Facts = facts.Vision, facts.Reasoning, facts
+}
+
+// completePrice takes a price from the configuration whole or not at all: half a price would make wrong costs.
+func (l *loader) completePrice(m *Model, facts *catalogue.Model, path string, given func(string) bool) {
+	in, out, cached := given("price.input"), given("price.output"), given("price.cached_input")
+	switch {
+	case in && out:
+		price := catalogue.Price{Input: m.Price.Input, Output: m.Price.Output}
+		if cached {
+			price.CachedInput = &m.Price.CachedInput
+		}
+		facts.Price = &price
+	case in || out || cached:
+		l.failAt(path+".price", "give both, or remove the price", "input and output are given together")
+	case facts.Price != nil:
+		m.Price.Input, m.Price.Output, m.Price.CachedInput = facts.Price.Input, facts.Price.Output, facts.Price.Input
+		if facts.Price.CachedInput != nil {
+			m.Price.CachedInput = *facts.Price.CachedInput
+		}
+	}
+}
+
+func trimSlash(s string) string {
+	for len(s) > 0 && s[len(s)-1] == '/' {
+		s = s[:len(s)-1]
+	}
+	return s
+}

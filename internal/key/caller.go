@@ -1,0 +1,61 @@
+package key
+
+import (
+	"strings"
+
+	"github.com/promptd/promptd/internal/fault"
+)
+
+// Caller is what a request carries of the key that sent it. It is shared between requests: nobody changes it.
+type Caller struct {
+	Key    ID
+	Name   string
+	Team   TeamID
+	Scopes Scopes
+	// RateLimitPerHour is the key's own or the configured one; 0 means none.
+	RateLimitPerHour int
+	TokensPerMinute  int
+	MaxConcurrency   int
+	// PromptChars is 0 where limits.prompt_chars holds.
+	PromptChars int
+	// Models is empty where all are allowed.
+	Models []string
+	Budget *Budget
+}
+
+// Anyone is the caller where no keys are wanted (auth.mode none): the default team with every scope and no limit.
+func Anyone() *Caller {
+	return &Caller{Name: "anyone", Team: DefaultTeam, Scopes: AllScopes}
+}
+
+// Require is nil where the caller has the scope, and a FORBIDDEN fault that names it otherwise.
+func (c *Caller) Require(s Scope) error {
+	if c.Scopes.Has(s) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "this key does not have the scope %s", s)
+}
+
+// Reach gives the rows that the caller may see. Only an administrator sees other teams, and only where it is asked for.
+func (c *Caller) Reach(allTeams bool) (Reach, error) {
+	if !allTeams {
+		return OfTeam(c.Team), nil
+	}
+	if err := c.Require(Admin); err != nil {
+		return Reach{}, err
+	}
+	return AllTeams(), nil
+}
+
+// MayUse says whether the key allows the provider's model.
+func (c *Caller) MayUse(provider, model string) bool {
+	for _, allowed := range c.Models {
+		if allowed == model {
+			return true
+		}
+		if rest, ok := strings.CutPrefix(allowed, provider+"/"); ok && rest == model {
+			return true
+		}
+	}
+	return len(c.Models) == 0
+}

@@ -1,0 +1,22 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/repair"
+)
+
+// parse reads the model's text as JSON, repairing what can be repaired. An answer that is not finished is said to be so and never goes on.
+type parse struct{}
+
+func (parse) do(_ context.Context, r replied) (parsed, error) {
+	read, err := repair.Read(r.reply.Text, repair.Hints{Schema: r.plan.shape})
+	if err != nil {
+		return parsed{}, err
+	}
+	if r.reply.Stop == dialect.StopTruncated {
+		read.Unfinished = true
+	}
+	return parsed{r, read}, nil
+}

@@ -1,0 +1,101 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/promptd/promptd/internal/prompt"
+	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/repair"
+	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/schema/lowering"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// plan is what is made once of a schema and a model: the lowered schema, the meta-prompt, and the shape that repair reads by.
+type plan struct {
+	lowered lowering.Lowered
+	meta    prompt.MetaPrompt
+	shape   repair.Shape
+	bounded value.Value // the lowered schema with its generation caps
+	capped  bool
+}
+
+// sent is the schema that goes to the provider.
+func (p *plan) sent(capped bool) value.Value {
+	if capped {
+		return p.bounded
+	}
+	return p.lowered.Schema
+}
+
+// planKey names a plan. The model is a pointer into the pool's providers, so a reload begins with new plans.
+type planKey struct {
+	model  *provider.Model
+	schema [32]byte
+}
+
+// mostPlans bounds the plans kept; each holds a schema and its meta-prompt, a few kilobytes as a rule.
+const mostPlans = 4096
+
+// planner makes plans and remembers them, and remembers which modes a provider has refused for a schema.
+type planner struct {
+	meta    *prompt.Writer
+	plans   *otter.Cache[planKey, *plan]
+	refused *otter.Cache[planKey, []lowering.Mode]
+}
+
+func newPlanner(meta *prompt.Writer) *planner {
+	return &planner{
+		meta:    meta,
+		plans:   otter.Must(&otter.Options[planKey, *plan]{MaximumSize: mostPlans}),
+		refused: otter.Must(&otter.Options[planKey, []lowering.Mode]{MaximumSize: mostPlans}),
+	}
+}
+
+func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) {
+	k := planKey{c.Model, sch.Hash()}
+	if p, ok := s.plans.GetIfPresent(k); ok {
+		return p, nil
+	}
+	profile := c.Provider.Dialect().Profile(c.Model.Capability)
+	if refused, ok := s.refused.GetIfPresent(k); ok {
+		profile = profile.Without(refused...)
+	}
+	lowered, err := lowering.Lower(sch.Value(), profile)
+	if err != nil {
+		return nil, fmt.Errorf("lower the schema for %s/%s: %w", c.Provider.Name(), c.Model.Name, err)
+	}
+	p := &plan{lowered: lowered, bounded: lowered.Capped()}
+	p.capped = !value.Identical(p.bounded, lowered.Schema)
+	if p.meta, err = s.meta.Write(sch.Value(), lowered, c.Model.Capability.Small); err != nil {
+		return nil, err
+	}
+	p.shape = repair.ShapeOf(sch.Value())
+	if !lowered.Schema.IsNull() {
+		p.shape = repair.ShapeOf(lowered.Schema)
+	}
+	s.plans.Set(k, p)
+	return p, nil
+}
+
+// demote takes the mode that a provider refused for a schema out of its plan; false where no mode is left.
+func (s *planner) demote(c provider.Candidate, sch *schema.Schema) bool {
+	k := planKey{c.Model, sch.Hash()}
+	p, ok := s.plans.GetIfPresent(k)
+	if !ok {
+		return true
+	}
+	if p.lowered.Mode == lowering.Prompt {
+		return false
+	}
+	refused, _ := s.refused.GetIfPresent(k)
+	if slices.Contains(refused, p.lowered.Mode) {
+		return false
+	}
+	s.refused.Set(k, append(slices.Clone(refused), p.lowered.Mode))
+	s.plans.Invalidate(k)
+	return true
+}

@@ -1,0 +1,139 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/promptd/promptd/internal/cache"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/prompt"
+	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/schema"
+)
+
+// evaluatorVersion is part of every cache key: an upgrade of the judge never serves what it would not pass itself.
+const evaluatorVersion = "1"
+
+// schemas compiles callers' schemas and holds the default result schema.
+type schemas struct {
+	cache   *schema.Cache
+	general *schema.Schema
+}
+
+func newSchemas(c *schema.Cache) (*schemas, error) {
+	general, err := schema.Default()
+	if err != nil {
+		return nil, fmt.Errorf("compile the default result schema: %w", err)
+	}
+	return &schemas{cache: c, general: general}, nil
+}
+
+// resolve finds out what the request asks of whom: the compiled schema, the providers and models that may answer, and the cache key.
+type resolve struct {
+	schemas *schemas
+	pool    *provider.Pool
+}
+
+func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
+	r := resolved{exchange: c.exchange, schema: s.schemas.general}
+	if c.prompt.HasSchema {
+		compiled, err := s.schemas.cache.Compile(ctx, c.prompt.Schema, schema.Options{})
+		if err != nil {
+			return r, inBody(err)
+		}
+		r.schema = compiled
+	}
+	c.exchange.schema = r.schema
+	candidates, err := s.candidates(c)
+	if err != nil {
+		return r, err
+	}
+	r.candidates = candidates
+	r.key = cacheKey(r)
+	return r, nil
+}
+
+// inBody moves the pointers of a schema's faults to the schema's place in the request's body.
+func inBody(err error) error {
+	f := fault.Of(err)
+	if f.Code != fault.InvalidSchema {
+		return err
+	}
+	moved := *f
+	moved.Entries = make([]fault.Entry, len(f.Entries))
+	for i, e := range f.Entries {
+		e.Pointer = "/schema" + e.Pointer
+		moved.Entries[i] = e
+	}
+	return &moved
+}
+
+func (s resolve) candidates(c checked) ([]provider.Candidate, error) {
+	o := c.prompt.Options
+	all, err := s.pool.Candidates(o.Provider, o.Model)
+	if err != nil {
+		return nil, err
+	}
+	images := c.prompt.Images() > 0
+	var fit []provider.Candidate
+	var refused error
+	for _, candidate := range all {
+		name := candidate.Provider.Name() + "/" + candidate.Model.Name
+		capability := candidate.Model.Capability
+		switch {
+		case !c.who.MayUse(candidate.Provider.Name(), candidate.Model.Name):
+			refused = fault.New(fault.Forbidden, "this key may not use %s", name)
+		case images && !capability.Vision:
+			refused = fault.Invalid("/messages", "vision", name+" does not take images", "Name a model that does as options.model, or send text alone.")
+		case capability.MaxOutput > 0 && o.MaxTokens > capability.MaxOutput && o.Model != "":
+			refused = fault.Invalid("/options/max_tokens", "range", fmt.Sprintf("max_tokens is %d; %s gives at most %d", o.MaxTokens, name, capability.MaxOutput), "")
+		default:
+			fit = append(fit, candidate)
+		}
+	}
+	if len(fit) == 0 {
+		return nil, refused
+	}
+	return fit, nil
+}
+
+// cacheKey is made of everything that changes the answer. The pinned model stands in it, not the one that happens to be first, so that a hit does not
+// depend on the order of the configuration.
+func cacheKey(r resolved) cache.Key {
+	o := &r.prompt.Options
+	b := cache.NewBuilder(string(r.who.Team), len(r.prompt.Text))
+	b.Text("evaluator", evaluatorVersion)
+	b.Text("template", prompt.MetaPromptVersion)
+	hash := r.schema.Hash()
+	b.Bytes("schema", hash[:])
+	b.Text("provider", o.Provider)
+	b.Text("model", o.Model)
+	if len(r.who.Models) > 0 {
+		b.Text("models", strings.Join(r.who.Models, "\n"))
+	}
+	b.Bytes("temperature", fmt.Appendf(nil, "%g", o.Temperature))
+	b.Int("max_tokens", int64(o.MaxTokens))
+	b.Text("coercion", o.Coercion.String())
+	b.Bool("confidence", o.IncludeConfidence)
+	b.Bool("language", o.LanguageDetection)
+	b.Text("prompt", r.prompt.Text)
+	for _, m := range r.prompt.Messages {
+		b.Text("role", m.Role)
+		for _, part := range m.Parts {
+			b.Text("text", part.Text)
+			b.Text("image", part.Image)
+		}
+	}
+	return b.Key()
+}
+
+// schemaName is how a schema is called in answers: a reference once there is a registry, else the beginning of its content hash.
+func schemaName(s *schema.Schema) string {
+	if s == nil {
+		return ""
+	}
+	hash := s.Hash()
+	return "sha256:" + hex.EncodeToString(hash[:8])
+}

@@ -1,0 +1,217 @@
+package prompt
+
+import (
+	"strings"
+	"time"
+
+	"github.com/promptd/promptd/internal/body"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/render"
+	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// Defaults are what the configuration sets for every request.
+type Defaults struct {
+	CacheTTL    time.Duration
+	MaxAttempts int
+}
+
+// Bounds of the options (product.md section 3).
+const (
+	defaultTemperature = 0.1
+	defaultMaxTokens   = 2048
+	mostTokens         = 1_000_000
+	defaultTimeout     = 30 * time.Second
+	leastTimeout       = 100 * time.Millisecond
+	mostTimeout        = 600 * time.Second
+	leastTTL           = 60 * time.Second
+	mostTTL            = 86_400 * time.Second
+	mostAttempts       = 10
+	mostMessages       = 100
+)
+
+// Read makes a Prompt of a request's body. The error is an INVALID_REQUEST that names every field at fault.
+func Read(v value.Value, d Defaults) (Prompt, error) {
+	r := body.Open(v)
+	q := Prompt{Format: render.JSON}
+	readText(r, &q)
+	readSchema(r, &q)
+	if name := r.Enum("format", "json", "json", "xml", "yaml", "toon"); name != "" {
+		q.Format, _ = render.Parse(name)
+	}
+	q.Stream = r.Bool("stream", false)
+	q.Options = readOptions(r.Object("options"), d)
+	return q, r.Done()
+}
+
+func readText(r *body.Reader, q *Prompt) {
+	_, hasText := r.Value("prompt")
+	_, hasMessages := r.Value("messages")
+	for _, later := range []string{"template", "parameters"} {
+		if _, ok := r.Value(later); ok {
+			r.Fault(later, "unsupported", later+" needs the template registry, which this version of promptd does not have", "Send the whole text as prompt.")
+			return
+		}
+	}
+	switch {
+	case hasText && hasMessages:
+		r.Fault("messages", "exclusive", "prompt and messages exclude each other", "Send one of them.")
+	case hasMessages:
+		q.Messages = readMessages(r)
+	case !hasText:
+		r.Fault("prompt", "required", "prompt is missing", "Send the text to analyse as prompt.")
+	default:
+		q.Text = r.String("prompt", "")
+	}
+}
+
+func readMessages(r *body.Reader) []Message {
+	items := r.Objects("messages")
+	if n := len(items); n == 0 || n > mostMessages {
+		r.Fault("messages", "items", "messages must hold 1 to 100 messages", "")
+		return nil
+	}
+	messages := make([]Message, 0, len(items))
+	users := 0
+	for _, item := range items {
+		m := Message{Role: item.Enum("role", "", "system", "user", "assistant")}
+		if _, ok := item.Value("role"); !ok {
+			item.Fault("role", "required", "role is missing", "Use system, user or assistant.")
+		}
+		m.Parts = readParts(item)
+		if m.Role == "user" {
+			users++
+		}
+		messages = append(messages, m)
+	}
+	if users == 0 {
+		r.Fault("messages", "user_message", "messages hold no message of the user", "Send the text to analyse in a message with the role user.")
+	}
+	return messages
+}
+
+func readParts(item *body.Reader) []Part {
+	content, ok := item.Value("content")
+	switch {
+	case !ok:
+		item.Fault("content", "required", "content is missing", "")
+		return nil
+	case content.Kind() == value.KindString:
+		return []Part{{Text: content.Text()}}
+	case content.Kind() != value.KindArray || content.Len() == 0:
+		item.Fault("content", "type", "content must be a string or an array of parts", "")
+		return nil
+	}
+	var parts []Part
+	for _, part := range item.Objects("content") {
+		switch part.Enum("type", "", "text", "image_url") {
+		case "text":
+			if _, ok := part.Value("text"); !ok {
+				part.Fault("text", "required", "text is missing", "")
+			}
+			parts = append(parts, Part{Text: part.String("text", "")})
+		case "image_url":
+			parts = append(parts, readImage(part))
+		default:
+			if _, ok := part.Value("type"); !ok {
+				part.Fault("type", "required", "type is missing", "Use text or image_url.")
+			}
+		}
+	}
+	return parts
+}
+
+func readImage(part *body.Reader) Part {
+	image := part.Object("image_url")
+	url := image.String("url", "")
+	image.Enum("detail", "auto", "auto", "low", "high")
+	// Only data: URLs are taken: a provider that fetches a caller's URL is a request forgery by proxy.
+	if !isDataURL(url) {
+		image.Fault("url", "format", "url must be a data: URL of a PNG, JPEG, WebP or GIF image in base64", "Send data:image/png;base64,….")
+	}
+	return Part{Image: url}
+}
+
+func isDataURL(url string) bool {
+	for _, kind := range []string{"png", "jpeg", "webp", "gif"} {
+		if strings.HasPrefix(url, "data:image/"+kind+";base64,") {
+			return true
+		}
+	}
+	return false
+}
+
+func readSchema(r *body.Reader, q *Prompt) {
+	v, ok := r.Value("schema")
+	switch {
+	case !ok:
+	case v.Kind() == value.KindObject:
+		q.Schema, q.HasSchema = v, true
+	case v.Kind() == value.KindString:
+		r.Fault("schema", "unsupported", "a schema reference needs the schema registry, which this version of promptd does not have", "Send the schema itself as an object.")
+	default:
+		r.Fault("schema", "type", "schema must be a JSON Schema object", "Leave it out to get the default result schema.")
+	}
+}
+
+func readOptions(r *body.Reader, d Defaults) Options {
+	o := Options{
+		IncludeConfidence: r.Bool("include_confidence", true),
+		LanguageDetection: r.Bool("language_detection", true),
+		BypassCache:       r.Bool("bypass_cache", false),
+		Provider:          r.Nullable("provider"),
+		Model:             r.Nullable("model"),
+		Temperature:       r.Float("temperature", defaultTemperature, 0, 2),
+		MaxTokens:         int(r.Int("max_tokens", defaultMaxTokens, 1, mostTokens)),
+		Timeout:           milliseconds(r.Int("timeout_ms", defaultTimeout.Milliseconds(), leastTimeout.Milliseconds(), mostTimeout.Milliseconds())),
+		MaxAttempts:       int(r.Int("max_attempts", int64(d.MaxAttempts), 1, mostAttempts)),
+		CacheTTL:          time.Duration(r.Int("cache_ttl", int64(d.CacheTTL/time.Second), int64(leastTTL/time.Second), int64(mostTTL/time.Second))) * time.Second,
+		RedactLogs:        r.Bool("redact_logs", false),
+	}
+	o.Coercion, _ = schema.ParseMode(r.Enum("coercion", "safe", "safe", "off", "lenient"))
+	refuse := func(field, hint string) {
+		r.Fault(field, "unsupported", "this value of "+field+" belongs to a feature that this version of promptd does not have", hint)
+	}
+	if r.Bool("provenance", false) {
+		refuse("provenance", "Leave it out, or send false.")
+	}
+	if r.Enum("missing", "null", "null", "ask") != "null" {
+		refuse("missing", "Leave it out, or send null as a string.")
+	}
+	if v, ok := r.Value("pii"); ok && (v.Kind() != value.KindString || v.Text() != "off") {
+		refuse("pii", "Leave it out, or send off.")
+	}
+	if r.Enum("routing", "least-busy", "least-busy", "cost", "latency", "quality", "weighted") != "least-busy" {
+		refuse("routing", "Leave it out, or send least-busy.")
+	}
+	if name, model, ok := strings.Cut(o.Model, "/"); ok && o.Provider != "" && name == o.Provider {
+		o.Model = model
+	}
+	return o
+}
+
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// Check holds the prompt's text to the limit of code points after normalising; limit is the caller's limits.prompt_chars.
+func Check(characters, limit int) error {
+	switch {
+	case characters == 0:
+		return fault.Invalid("/prompt", "min_length", "the prompt is empty after invisible characters are taken out", "Send a text of 1 to 10,000 characters.")
+	case characters > limit:
+		f := fault.Invalid("/prompt", "limits.prompt_chars", "", "Send a shorter text, or raise limits.prompt_chars.")
+		f.Detail = "prompt has " + grouped(characters) + " characters; this key allows " + grouped(limit) + " (limits.prompt_chars)"
+		f.Entries[0].Message = f.Detail
+		return f
+	}
+	return nil
+}
+
+// grouped writes a count with separators: 12,400.
+func grouped(n int) string {
+	s := value.Int(int64(n)).Text()
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

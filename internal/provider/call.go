@@ -1,0 +1,234 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/promptd/promptd/internal/dialect"
+)
+
+// Bounds of what is read of an answer.
+const (
+	mostBody      = 16 << 20
+	mostErrorBody = 64 << 10
+)
+
+// Call makes one call and gives the reply with the attempt's record; N, Mode and Cost are the caller's to fill. The error is a *dialect.Error. In a streamed call
+// each piece of text is handed to sink as it comes; whatever sink returns ends the call.
+func (p *Provider) Call(ctx context.Context, m *Model, c dialect.Call, sink func(text string) error) (dialect.Reply, Attempt, error) {
+	a := Attempt{Provider: p.account.Name, Model: m.Name, Mode: c.Output.Mode, StartedAt: time.Now()}
+	reply, err := p.call(ctx, m, c, sink, &a)
+	a.Total = time.Since(a.StartedAt)
+	a.Usage, a.Outcome = reply.Usage, stopOutcome(reply.Stop)
+	var failed *dialect.Error
+	if err != nil {
+		if !errors.As(err, &failed) {
+			failed = &dialect.Error{Outcome: dialect.Unknown, Cause: err}
+		}
+		a.Outcome, a.Error = failed.Outcome, failed.Code
+		if failed.Status != 0 {
+			a.Status = failed.Status
+		}
+		if failed.Usage.Known {
+			a.Usage = failed.Usage
+		}
+		err = failed
+	}
+	a.Cost = m.Price.Of(a.Usage)
+	return reply, a, err
+}
+
+func stopOutcome(s dialect.Stop) dialect.Outcome {
+	switch s {
+	case dialect.StopComplete, dialect.StopTool:
+		return dialect.OK
+	case dialect.StopTruncated:
+		return dialect.Truncated
+	case dialect.StopRefused:
+		return dialect.Refused
+	case dialect.StopFiltered:
+		return dialect.Filtered
+	case dialect.StopPaused:
+		return dialect.Paused
+	default:
+		return dialect.Unknown
+	}
+}
+
+func (p *Provider) call(ctx context.Context, m *Model, c dialect.Call, sink func(string) error, a *Attempt) (dialect.Reply, error) {
+	c.Model, c.Capability, c.Stream = m.Name, m.Capability, sink != nil
+	encoded, err := p.account.Dialect.Encode(c)
+	if err != nil {
+		return dialect.Reply{}, &dialect.Error{Outcome: dialect.BadRequest, Cause: err}
+	}
+	if err := p.enter(ctx); err != nil {
+		return dialect.Reply{}, transport(ctx, err)
+	}
+	defer p.leave()
+	a.Queue = time.Since(a.StartedAt)
+	// The attempt's own limit matters only where the request has more time than that.
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > p.account.Timeout {
+		limited, cancel := context.WithTimeout(ctx, p.account.Timeout)
+		defer cancel()
+		ctx = limited
+	}
+	if sink != nil {
+		return p.stream(ctx, encoded, sink, a)
+	}
+	resp, err := p.send(ctx, encoded)
+	if err != nil {
+		return dialect.Reply{}, transport(ctx, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // Nothing can be done about it, and the body was read.
+	a.Status = resp.StatusCode
+	body, err := read(resp, mostBody)
+	if err != nil {
+		return dialect.Reply{}, transport(ctx, err)
+	}
+	return p.decode(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
+}
+
+func (p *Provider) decode(r dialect.Response) (dialect.Reply, error) {
+	if r.Status != http.StatusOK {
+		return dialect.Reply{}, p.account.Dialect.Fail(r)
+	}
+	return p.account.Dialect.Decode(r)
+}
+
+func (p *Provider) stream(ctx context.Context, encoded dialect.Request, sink func(string) error, a *Attempt) (dialect.Reply, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	first := time.AfterFunc(p.account.FirstByteTimeout, func() { cancel(errFirstByte) })
+	defer first.Stop()
+	resp, err := p.send(ctx, encoded)
+	if err != nil {
+		return dialect.Reply{}, transport(ctx, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // Nothing can be done about it.
+	a.Status = resp.StatusCode
+	if resp.StatusCode != http.StatusOK {
+		body, err := read(resp, mostErrorBody)
+		if err != nil {
+			return dialect.Reply{}, transport(ctx, err)
+		}
+		return dialect.Reply{}, p.account.Dialect.Fail(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
+	}
+	for delta, err := range p.account.Dialect.Stream(io.LimitReader(resp.Body, mostBody)) {
+		if a.FirstToken == 0 {
+			first.Stop()
+			a.FirstToken = time.Since(a.StartedAt)
+		}
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return dialect.Reply{}, transport(ctx, err)
+		case err != nil:
+			return dialect.Reply{}, err
+		case delta.Text != "":
+			if err := sink(delta.Text); err != nil {
+				return dialect.Reply{}, &dialect.Error{Outcome: dialect.Cancelled, Cause: err}
+			}
+		}
+		if delta.Reply != nil {
+			return *delta.Reply, nil
+		}
+	}
+	return dialect.Reply{}, &dialect.Error{Outcome: dialect.Connection, Status: resp.StatusCode, Cause: io.ErrUnexpectedEOF}
+}
+
+// errFirstByte is the cause of a cancellation for want of a first event.
+var errFirstByte = errors.New("no first byte within first_byte_timeout")
+
+func (p *Provider) send(ctx context.Context, encoded dialect.Request) (*http.Response, error) {
+	target := *p.base
+	path, query, _ := cut(encoded.Path)
+	target.Path += path
+	target.RawQuery = query
+	header := make(http.Header, len(p.account.Header)+len(encoded.Header)+1)
+	for name, values := range encoded.Header {
+		header[name] = values
+	}
+	for name, values := range p.account.Header {
+		header[name] = values
+	}
+	request := (&http.Request{
+		Method: encoded.Method, URL: &target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(bytes.NewReader(encoded.Body)), ContentLength: int64(len(encoded.Body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(encoded.Body)), nil },
+	}).WithContext(ctx)
+	resp, err := p.client.Do(request) //nolint:gosec // The address is the operator's own configuration.
+	if err != nil {
+		// The standard error repeats the whole URL, which may hold a credential.
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return nil, err
+	}
+	return resp, nil
+}
+
+func cut(path string) (before, query string, found bool) {
+	for i := range len(path) {
+		if path[i] == '?' {
+			return path[:i], path[i+1:], true
+		}
+	}
+	return path, "", false
+}
+
+func read(resp *http.Response, most int64) ([]byte, error) {
+	size := resp.ContentLength
+	if size > most {
+		return nil, errTooLong
+	}
+	if size >= 0 {
+		body := make([]byte, size)
+		_, err := io.ReadFull(resp.Body, body)
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if err == nil && int64(len(body)) > most {
+		return nil, errTooLong
+	}
+	return body, err
+}
+
+var errTooLong = errors.New("the answer is longer than 16 MiB")
+
+// transport makes an outcome of a fault below HTTP.
+func transport(ctx context.Context, err error) *dialect.Error {
+	e := &dialect.Error{Outcome: dialect.Connection, Cause: err}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errFirstByte), errors.Is(cause, context.DeadlineExceeded):
+		e.Outcome = dialect.Timeout
+	case cause != nil:
+		e.Outcome = dialect.Cancelled
+	case errors.Is(err, errTooLong):
+		e.Outcome = dialect.Invalid
+	}
+	return e
+}
+
+func (p *Provider) enter(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		select {
+		case p.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	p.inFlight.Add(1)
+	return nil
+}
+
+func (p *Provider) leave() {
+	p.inFlight.Add(-1)
+	<-p.slots
+}

@@ -1,0 +1,197 @@
+// Package catalogue holds what promptd knows about public services and their models: addresses, variables, capability, limits and prices.
+//
+// It is data, not behaviour: it opens no connection and knows no credentials. A new OpenAI-compatible service is an entry in
+// services.yaml, a new model or price one in models.yaml; neither needs code. The configuration overrides any of it.
+//
+// The main type is [Catalogue]. [Load] reads the two embedded files strictly (an unknown field or an inexact price is an error that
+// a test finds before a user does) into an immutable value that is safe for use by many goroutines. The package imports nothing of
+// promptd, so that every layer may read it.
+package catalogue
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed services.yaml
+var servicesYAML []byte
+
+//go:embed models.yaml
+var modelsYAML []byte
+
+// Service is a public service, or a kind of server that people run themselves.
+type Service struct {
+	// Name is what a provider is called to get these facts.
+	Name string `yaml:"name"`
+	// Title is the name for people.
+	Title string `yaml:"title"`
+	// Dialect is the wire format.
+	Dialect string `yaml:"dialect"`
+	// BaseURL is the address without a trailing slash.
+	BaseURL string `yaml:"base_url"`
+	// Variables are the usual environment variables of the key; the first that is set counts.
+	Variables []string `yaml:"variables"`
+	// Modes are the documented modes of structured output; nil means not known.
+	Modes []string `yaml:"modes"`
+	// DefaultModel is asked when the provider is discovered by its variable; a service without one is never discovered.
+	DefaultModel string `yaml:"default_model"`
+	// MaxTokensField is the name of the output limit in a request: max_tokens or max_completion_tokens.
+	MaxTokensField string `yaml:"max_tokens_field"`
+	// StreamUsage says how usage gets into a stream: option (asked for by stream_options) or implied.
+	StreamUsage string `yaml:"stream_usage"`
+	// Logprobs says that token log-probabilities are given when asked for; services that do not document them may refuse the request.
+	Logprobs bool `yaml:"logprobs"`
+	// Key says whether a key is required or optional.
+	Key string `yaml:"key"`
+}
+
+// NeedsKey reports whether calls without a key are refused by the service.
+func (s Service) NeedsKey() bool { return s.Key == "required" }
+
+// Model is a service's model and what is known about it.
+type Model struct {
+	// Service names the service; empty in a model that the configuration made up.
+	Service string `yaml:"service"`
+	// Name is the model's name as the service calls it.
+	Name string `yaml:"name"`
+	// Tier is the quality from 1 to 3, 3 is best.
+	Tier int `yaml:"tier"`
+	// ContextWindow is the bound of input and output in tokens; 0 means not known.
+	ContextWindow int `yaml:"context_window"`
+	// MaxOutputTokens is the bound of the output in tokens; 0 means not known.
+	MaxOutputTokens int `yaml:"max_output_tokens"`
+	// Vision says that the model takes images.
+	Vision bool `yaml:"vision"`
+	// Reasoning says that the model thinks before it answers; at some services it then refuses sampling options.
+	Reasoning bool `yaml:"reasoning"`
+	// Price is nil where it is not known: the cost of a call is then absent, never 0.
+	Price *Price `yaml:"price"`
+}
+
+// Catalogue is the immutable content of the two files.
+type Catalogue struct {
+	services []Service
+	byName   map[string]int
+	byURL    map[string]int
+	models   []Model
+	byModel  map[modelKey]int
+}
+
+type modelKey struct{ service, name string }
+
+// Load reads the embedded files.
+func Load() (*Catalogue, error) { return parse(servicesYAML, modelsYAML) }
+
+func parse(services, models []byte) (*Catalogue, error) {
+	c := &Catalogue{}
+	if err := strict(services, &c.services); err != nil {
+		return nil, fmt.Errorf("read services.yaml: %w", err)
+	}
+	if err := strict(models, &c.models); err != nil {
+		return nil, fmt.Errorf("read models.yaml: %w", err)
+	}
+	if err := c.indexServices(); err != nil {
+		return nil, fmt.Errorf("read services.yaml: %w", err)
+	}
+	if err := c.indexModels(); err != nil {
+		return nil, fmt.Errorf("read models.yaml: %w", err)
+	}
+	return c, nil
+}
+
+func strict(data []byte, into any) error {
+	return yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(into)
+}
+
+func (c *Catalogue) indexServices() error {
+	c.byName = make(map[string]int, len(c.services))
+	c.byURL = make(map[string]int, len(c.services))
+	for i := range c.services {
+		s := &c.services[i]
+		if s.Name == "" || s.Dialect == "" || s.BaseURL == "" {
+			return fmt.Errorf("entry %d (%s): name, dialect and base_url are required", i, s.Name)
+		}
+		if _, twice := c.byName[s.Name]; twice {
+			return fmt.Errorf("service %s is there twice", s.Name)
+		}
+		orDefault(&s.MaxTokensField, "max_tokens")
+		orDefault(&s.StreamUsage, "option")
+		orDefault(&s.Key, "required")
+		c.byName[s.Name] = i
+		// The first entry of an address counts: it is the better known one.
+		if _, taken := c.byURL[s.BaseURL]; !taken {
+			c.byURL[s.BaseURL] = i
+		}
+	}
+	return nil
+}
+
+func (c *Catalogue) indexModels() error {
+	c.byModel = make(map[modelKey]int, len(c.models))
+	for i := range c.models {
+		m := &c.models[i]
+		if _, known := c.byName[m.Service]; !known {
+			return fmt.Errorf("model %s: there is no service %q", m.Name, m.Service)
+		}
+		if m.Tier < 1 || m.Tier > 3 {
+			return fmt.Errorf("model %s of %s: tier %d is not 1 to 3", m.Name, m.Service, m.Tier)
+		}
+		k := modelKey{m.Service, m.Name}
+		if _, twice := c.byModel[k]; twice {
+			return fmt.Errorf("model %s of %s is there twice", m.Name, m.Service)
+		}
+		c.byModel[k] = i
+	}
+	return nil
+}
+
+func orDefault(s *string, def string) {
+	if *s == "" {
+		*s = def
+	}
+}
+
+// Services lists every service, the well-known ones first. The slice is the caller's.
+func (c *Catalogue) Services() []Service { return append([]Service(nil), c.services...) }
+
+// Service finds a service by its name.
+func (c *Catalogue) Service(name string) (Service, bool) {
+	i, ok := c.byName[name]
+	if !ok {
+		return Service{}, false
+	}
+	return c.services[i], true
+}
+
+// At finds a service by its address, so that a second account at the same service gets the same facts under another name.
+func (c *Catalogue) At(baseURL string) (Service, bool) {
+	i, ok := c.byURL[strings.TrimRight(baseURL, "/")]
+	if !ok {
+		return Service{}, false
+	}
+	return c.services[i], true
+}
+
+// Models lists the known models of a service. The slice is the caller's.
+func (c *Catalogue) Models(service string) []Model {
+	var out []Model
+	for _, m := range c.models {
+		if m.Service == service {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// Model finds a model of a service by its name.
+func (c *Catalogue) Model(service, name string) (Model, bool) {
+	i, ok := c.byModel[modelKey{service, name}]
+	if !ok {
+		return Model{}, false
+	}
+	return c.models[i], true
+}

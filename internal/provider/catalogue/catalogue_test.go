@@ -1,0 +1,215 @@
+package catalogue
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"math/big"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/promptd/promptd/internal/sharedtest"
+)
+
+func load(tb testing.TB) *Catalogue {
+	tb.Helper()
+	c, err := Load()
+	if err != nil {
+		tb.Fatalf("Load() = %v", err)
+	}
+	return c
+}
+
+func TestEmbeddedFilesAreSound(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	if n := len(c.Services()); n < 50 {
+		t.Errorf("the catalogue has %d services, want at least 50", n)
+	}
+	modes := map[string]bool{"strict": true, "tool": true, "grammar": true, "json": true, "prompt": true}
+	for _, s := range c.Services() {
+		for _, m := range s.Modes {
+			if !modes[m] {
+				t.Errorf("service %s: mode %q is not one of the product's", s.Name, m)
+			}
+		}
+		if strings.HasSuffix(s.BaseURL, "/") || !strings.HasPrefix(s.BaseURL, "http") {
+			t.Errorf("service %s: base_url %q must be http(s) without a trailing slash", s.Name, s.BaseURL)
+		}
+		if s.DefaultModel == "" {
+			continue
+		}
+		if _, ok := c.Model(s.Name, s.DefaultModel); !ok {
+			t.Errorf("service %s: its default model %s is not in models.yaml", s.Name, s.DefaultModel)
+		}
+		if len(s.Variables) == 0 {
+			t.Errorf("service %s has a default model and no variable to be discovered by", s.Name)
+		}
+	}
+	for _, m := range c.models {
+		if m.Price != nil && (m.Price.Input <= 0 || m.Price.Output <= 0) {
+			t.Errorf("model %s of %s: a price of 0 is an unknown price and must be absent", m.Name, m.Service)
+		}
+	}
+}
+
+func TestAddressesAreThoseOfTheSharedCatalogue(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open(sharedtest.Dir(t, "data", "openai_compatible_catalogue.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, checked := load(t), 0
+	for _, row := range rows[1:] {
+		s, ok := c.Service(row[0])
+		if !ok {
+			continue
+		}
+		checked++
+		if s.BaseURL != row[3] {
+			t.Errorf("service %s: base_url %s, the shared catalogue has %s", s.Name, s.BaseURL, row[3])
+		}
+		for _, v := range s.Variables {
+			if !strings.Contains(row[5], v) {
+				t.Errorf("service %s: variable %s is not in %q", s.Name, v, row[5])
+			}
+		}
+	}
+	if checked < 90 {
+		t.Errorf("only %d services were compared", checked)
+	}
+}
+
+func TestPricesAreThoseOfTheSharedPriceFile(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(sharedtest.Dir(t, "data", "model_prices.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := map[string]string{"openai": "", "together": "together_ai/", "fireworks": "fireworks_ai/", "alibaba": "dashscope/"}
+	var facts map[string]struct {
+		Input  json.Number `json:"input_cost_per_token"`
+		Cached json.Number `json:"cache_read_input_token_cost"`
+		Output json.Number `json:"output_cost_per_token"`
+		Out    any         `json:"max_output_tokens"`
+	}
+	if err := json.Unmarshal(raw, &facts); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, m := range load(t).models {
+		if m.Price == nil {
+			continue
+		}
+		p, ok := prefix[m.Service]
+		if !ok {
+			p = m.Service + "/"
+		}
+		f, ok := facts[p+m.Name]
+		if !ok {
+			t.Errorf("model %s of %s has a price and is not in the price file", m.Name, m.Service)
+			continue
+		}
+		checked++
+		same(t, m, "input", f.Input, m.Price.Input)
+		same(t, m, "output", f.Output, m.Price.Output)
+		if m.Price.CachedInput != nil {
+			same(t, m, "cached_input", f.Cached, *m.Price.CachedInput)
+		}
+		if n, ok := f.Out.(float64); ok && int(n) != m.MaxOutputTokens {
+			t.Errorf("model %s: max_output_tokens %d, the price file has %v", m.Name, m.MaxOutputTokens, n)
+		}
+	}
+	if checked < 50 {
+		t.Errorf("only %d models were compared", checked)
+	}
+}
+
+func same(t *testing.T, m Model, what string, perToken json.Number, got USD) {
+	t.Helper()
+	want, ok := new(big.Rat).SetString(perToken.String())
+	if !ok {
+		t.Errorf("model %s of %s: the price file has no %s price", m.Name, m.Service, what)
+		return
+	}
+	want.Mul(want, big.NewRat(1_000_000*int64(Dollar), 1))
+	if want.Cmp(big.NewRat(int64(got), 1)) != 0 {
+		t.Errorf("model %s of %s: %s price %s per million, the price file has %s nano-dollars", m.Name, m.Service, what, got, want.RatString())
+	}
+}
+
+func TestLongInputsHaveTheirOwnPrice(t *testing.T) {
+	t.Parallel()
+	usd := func(s string) *USD {
+		n, err := ParseUSD(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &n
+	}
+	plain := Price{Input: *usd("0.15"), CachedInput: usd("0.075"), Output: *usd("0.60")}
+	uncached := Price{Input: *usd("0.075"), Output: *usd("0.30")}
+	long := Price{Input: *usd("2"), CachedInput: usd("0.2"), Output: *usd("6"), Above: []Step{{Tokens: 200_000, Input: usd("4"), Output: usd("12")}, {Tokens: 400_000, CachedInput: usd("0.9")}}}
+	for _, tc := range []struct {
+		name  string
+		price Price
+		input int64
+		want  string
+	}{
+		{"no steps", plain, 1 << 40, "0.15 0.075 0.6"},
+		{"cached input without a price of its own costs as much as other input", uncached, 1, "0.075 0.075 0.3"},
+		{"at the bound the ordinary price counts", long, 200_000, "2 0.2 6"},
+		{"above the bound the whole call is dearer", long, 200_001, "4 0.2 12"},
+		{"a later step changes what it names", long, 400_001, "4 0.9 12"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			in, cached, out := tc.price.At(tc.input)
+			if got := in.String() + " " + cached.String() + " " + out.String(); got != tc.want {
+				t.Errorf("At(%d) = %s, want %s", tc.input, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestParseUSDRefusesWhatIsNotExact(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", ".5", "1.", "-1", "+1", "1e3", "0.0000000001", "1,5", "99999999999999999999", "NaN"} {
+		if got, err := ParseUSD(s); err == nil {
+			t.Errorf("ParseUSD(%q) = %s, want an error", s, got)
+		}
+	}
+}
+
+func TestUnsoundFilesAreRefused(t *testing.T) {
+	t.Parallel()
+	const service = "- {name: a, dialect: openai, base_url: https://a}\n"
+	for _, tc := range []struct{ name, services, models, want string }{
+		{"unknown field", "- {name: a, dialect: openai, base_url: https://a, colour: red}", "[]", "unknown field"},
+		{"service twice", service + service, "[]", "twice"},
+		{"service without address", "- {name: a, dialect: openai}", "[]", "required"},
+		{"model of no service", service, "- {service: b, name: m, tier: 1}", "no service"},
+		{"model twice", service, "- {service: a, name: m, tier: 1}\n- {service: a, name: m, tier: 1}", "twice"},
+		{"tier out of range", service, "- {service: a, name: m, tier: 4}", "tier"},
+		{"inexact price", service, `- {service: a, name: m, tier: 1, price: {input: "1e-7", output: "1"}}`, "amount"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := parse([]byte(tc.services), []byte(tc.models)); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("parse() = %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		load(b)
+	}
+}

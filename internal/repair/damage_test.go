@@ -1,0 +1,77 @@
+package repair_test
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/promptd/promptd/internal/repair"
+	"github.com/promptd/promptd/internal/repair/damage"
+	"github.com/promptd/promptd/internal/sharedtest"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// realInstances gives the valid instances of the corpora of real schemas with an object or an array at the root.
+func realInstances(tb testing.TB) []value.Value {
+	tb.Helper()
+	files, _ := filepath.Glob(filepath.Join(sharedtest.Dir(tb, "data", "jsonschemabench"), "*.jsonl"))
+	files = append(files, sharedtest.Dir(tb, "data", "schemastore", "cases.jsonl"))
+	var out []value.Value
+	for _, file := range files {
+		eachLine(tb, file, func(line []byte) {
+			v, err := value.Decode(line, value.Limits{})
+			if err != nil {
+				tb.Fatalf("decode a line of %s: %v", file, err)
+			}
+			tests, _ := v.Get("tests")
+			for _, test := range tests.Items() {
+				valid, _ := test.Get("valid")
+				data, _ := test.Get("data")
+				if valid.Truth() && (data.Kind() == value.KindObject || data.Kind() == value.KindArray) {
+					out = append(out, data)
+				}
+			}
+		})
+	}
+	return out
+}
+
+func TestDamagedInstancesComeBack(t *testing.T) {
+	t.Parallel()
+	instances := realInstances(t)
+	for _, kind := range damage.Kinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(7, uint64(len(kind))))
+			var kept, cut share
+			for i, v := range instances {
+				if i%3 != rng.IntN(3) && kind != repair.KindBadEscape && kind != repair.KindUnescapedQuote && kind != repair.KindControlCharacter {
+					continue
+				}
+				text, keeps := damage.Apply(kind, v, rng)
+				if _, err := value.DecodeString(text, value.Limits{}); err == nil {
+					continue
+				}
+				got, err := repair.Read(text, repair.Hints{YAML: kind == repair.KindYAML, XML: kind == repair.KindXML})
+				if kind == repair.KindClosed {
+					cut.count(err == nil && got.Unfinished)
+					continue
+				}
+				if !keeps {
+					continue
+				}
+				good := err == nil && value.Equal(got.Value, v)
+				kept.count(good)
+				if !good && kept.all-kept.good <= 3 {
+					t.Logf("%.700s\n  want %.500s\n  got  %.500s %v", text, v, got.Value, err)
+				}
+			}
+			if kept.all > 0 {
+				kept.atLeast(t, "damage by "+string(kind)+" is undone", 0.99)
+			}
+			if cut.all > 0 {
+				cut.atLeast(t, "cuts are unfinished", 1)
+			}
+		})
+	}
+}

@@ -1,0 +1,193 @@
+package schema
+
+import (
+	"fmt"
+
+	"github.com/promptd/promptd/internal/value"
+)
+
+// arrayKeyword holds every keyword that judges an array by its items.
+type arrayKeyword struct {
+	n                          *node
+	prefix                     []*node
+	prefixKeyword, restKeyword string
+	rest                       *node
+	contains                   *node
+	marksContained             bool
+	minContains, maxContains   int
+	min, max                   int
+	unique                     bool
+}
+
+func (k *arrayKeyword) judge(t *trial, v value.Value, m marks) bool {
+	ok := true
+	if v.Len() < k.min {
+		ok = t.failCount(k.n, "minItems", v, k.min, "items")
+	}
+	if k.max >= 0 && v.Len() > k.max {
+		ok = t.failCount(k.n, "maxItems", v, k.max, "items") && ok
+	}
+	if !ok && t.report == nil {
+		return false
+	}
+	if len(k.prefix) > 0 || k.rest != nil {
+		ok = k.items(t, v, m) && ok
+	}
+	if k.unique && (ok || t.report != nil) {
+		ok = k.distinct(t, v) && ok
+	}
+	if k.contains != nil && (ok || t.report != nil) {
+		ok = k.contained(t, v, m) && ok
+	}
+	return ok
+}
+
+func (k *arrayKeyword) items(t *trial, v value.Value, m marks) bool {
+	ok := true
+	for i := range v.Len() {
+		switch {
+		case i < len(k.prefix):
+			ok = t.item(k.prefix[i], i, v.At(i)) && ok
+		case k.rest == nil:
+			return ok
+		case k.rest.never:
+			t.push("", i)
+			ok = t.failUnexpected(k.n, k.restKeyword, "", v.At(i))
+			t.pop()
+		default:
+			ok = t.item(k.rest, i, v.At(i)) && ok
+		}
+		m.set(i)
+		if !ok && t.report == nil {
+			return false
+		}
+	}
+	return ok
+}
+
+func (k *arrayKeyword) contained(t *trial, v value.Value, m marks) bool {
+	count := 0
+	for i := range v.Len() {
+		if t.holds(k.contains, v.At(i), nil) {
+			count++
+			if k.marksContained {
+				m.set(i)
+			}
+			if m == nil && k.maxContains < 0 && count >= k.minContains {
+				break
+			}
+		}
+	}
+	if count >= k.minContains && (k.maxContains < 0 || count <= k.maxContains) {
+		return true
+	}
+	if t.report == nil || t.stopped {
+		return false
+	}
+	switch {
+	case count < k.minContains && k.minContains == 1:
+		t.fail(k.n, "contains", v, failure{expected: k.contains.raw.String(), message: "no item is of the kind that the array must contain", hint: "Add such an item."})
+	case count < k.minContains:
+		t.fail(k.n, "minContains", v, failure{
+			expected: fmt.Sprint(k.minContains), actual: fmt.Sprint(count),
+			message: fmt.Sprintf("%d items are of the kind that the array must contain; at least %d are demanded", count, k.minContains), hint: "Add such items.",
+		})
+	default:
+		t.fail(k.n, "maxContains", v, failure{
+			expected: fmt.Sprint(k.maxContains), actual: fmt.Sprint(count),
+			message: fmt.Sprintf("%d items are of the kind that contains names; at most %d are allowed", count, k.maxContains), hint: "Remove some of them.",
+		})
+	}
+	return false
+}
+
+// distinct judges uniqueItems: by comparing in short arrays, by hashing in long ones.
+func (k *arrayKeyword) distinct(t *trial, v value.Value) bool {
+	const short = 12
+	first, second := -1, -1
+	if v.Len() <= short {
+		for i := range v.Len() {
+			for j := range i {
+				if !t.spend(1) {
+					return false
+				}
+				if sameKindText(v.At(i), v.At(j)) && value.Equal(v.At(i), v.At(j)) {
+					first, second = j, i
+				}
+			}
+		}
+	} else {
+		first, second = t.duplicate(v)
+	}
+	if first < 0 {
+		return true
+	}
+	if t.report != nil {
+		t.push("", second)
+		t.fail(k.n, "uniqueItems", v.At(second), failure{
+			expected: "items that all differ", message: fmt.Sprintf("the items %d and %d are equal", first, second), hint: "Remove the repeated item.",
+		})
+		t.pop()
+	}
+	return false
+}
+
+// sameKindText rules out most pairs without reading decimals.
+func sameKindText(a, b value.Value) bool {
+	return a.Kind() == b.Kind() && (a.Kind() != value.KindString || len(a.Text()) == len(b.Text())) && a.Len() == b.Len()
+}
+
+// duplicate finds two equal items by a key that is the same for equal values.
+func (t *trial) duplicate(v value.Value) (first, second int) {
+	if t.strings == nil {
+		t.strings = map[string]int{}
+	}
+	clear(t.strings)
+	defer clear(t.strings)
+	var buf []byte
+	for i := range v.Len() {
+		item := v.At(i)
+		key := item.Text()
+		if item.Kind() == value.KindString {
+			if len(key) > 0 && key[0] < ' ' {
+				key = "\x01" + key // Keys of other kinds begin with a control character.
+			}
+		} else {
+			buf = appendKey(append(buf[:0], '\x00'), item)
+			if !t.spend(len(buf) >> 3) {
+				return -1, -1
+			}
+			key = string(buf)
+		}
+		if !t.spend(2) {
+			return -1, -1
+		}
+		if j, there := t.strings[key]; there {
+			return j, i
+		}
+		t.strings[key] = i
+	}
+	return -1, -1
+}
+
+// appendKey writes a value so that equal values, whatever their spelling, give equal bytes.
+func appendKey(dst []byte, v value.Value) []byte {
+	switch v.Kind() {
+	case value.KindNumber:
+		return append(dst, v.Decimal().String()...)
+	case value.KindArray:
+		dst = append(dst, '[')
+		for _, item := range v.Items() {
+			dst = append(appendKey(dst, item), ',')
+		}
+		return append(dst, ']')
+	case value.KindObject:
+		keyed := make([]value.Member, 0, v.Len())
+		for name, item := range v.Members() {
+			keyed = append(keyed, value.Member{Name: name, Value: value.String(string(appendKey(nil, item)))})
+		}
+		return value.Object(keyed...).AppendCanonical(dst)
+	default:
+		return v.Append(dst)
+	}
+}

@@ -1,0 +1,72 @@
+package lowering
+
+import (
+	"unicode/utf8"
+
+	"github.com/promptd/promptd/internal/value"
+)
+
+// Small models run away: they write one string, or one list, until their budget ends. Caps bound what may be generated, beside the schema, and only
+// where the schema itself says nothing.
+
+// withCaps gives a lowered schema with its caps.
+func withCaps(s value.Value, c Caps) value.Value {
+	return rewrite(s, func(node value.Value) value.Value {
+		kinds, ok := typesOf(node)
+		if !ok {
+			return node
+		}
+		for _, name := range [...]string{"enum", "const", "$ref"} {
+			if _, ok := node.Get(name); ok {
+				return node
+			}
+		}
+		for _, k := range kinds {
+			switch {
+			case k == "string" && c.StringLength > 0 && !hasAny(node, "maxLength", "pattern", "format") && atMost(node, "minLength", c.StringLength):
+				node = node.With("maxLength", value.Int(int64(c.StringLength)))
+			case k == "array" && c.Items > 0 && !hasAny(node, "maxItems") && atMost(node, "minItems", c.Items):
+				node = node.With("maxItems", value.Int(int64(c.Items)))
+			}
+		}
+		return node
+	})
+}
+
+func hasAny(node value.Value, names ...string) bool {
+	for _, name := range names {
+		if _, ok := node.Get(name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// atMost reports whether a lower bound leaves room below a cap.
+func atMost(node value.Value, keyword string, most int) bool {
+	bound, ok := node.Get(keyword)
+	return !ok || bound.Decimal().Compare(value.Int(int64(most)).Decimal()) <= 0
+}
+
+// Hit reports whether an answer, in the provider's shape, reaches a generation cap: it may then have been cut, and is asked again without caps.
+func (l Lowered) Hit(v value.Value) bool {
+	if l.Caps == (Caps{}) {
+		return false
+	}
+	return l.Caps.hit(v)
+}
+
+func (c Caps) hit(v value.Value) bool {
+	if v.Kind() == value.KindString {
+		return c.StringLength > 0 && len(v.Text()) >= c.StringLength && utf8.RuneCountInString(v.Text()) >= c.StringLength
+	}
+	if v.Kind() == value.KindArray && c.Items > 0 && v.Len() >= c.Items {
+		return true
+	}
+	for i := range v.Len() {
+		if c.hit(v.At(i)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,217 @@
+package lowering
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/promptd/promptd/internal/value"
+)
+
+// lowerOpen strips a schema of what a grammar engine does not know. The engine refuses what it does not know, or worse, answers without any
+// constraint, so only what is listed is sent; the shape stays the caller's, and dropping a constraint never shuts out a right answer.
+func lowerOpen(schema value.Value, f form) Lowered {
+	o := opener{subset: f.subset, root: schema, old: oldDraft(schema), defs: map[string]*definition{}, names: map[string]bool{}}
+	lowered := o.place(schema, "")
+	if len(o.order) > 0 {
+		members := make([]value.Member, len(o.order))
+		for i, d := range o.order {
+			members[i] = value.Member{Name: d.name, Value: d.schema}
+		}
+		lowered = lowered.With("$defs", value.Object(members...))
+	}
+	l := Lowered{Schema: lowered, Mode: f.mode, Residue: o.residue, Shown: quiet(schema), codec: codec{root: orderOf(schema)}, Caps: f.caps}
+	l.capped = withCaps(lowered, f.caps)
+	return l
+}
+
+// oldDraft reports whether a schema says that it is of a draft before 2019-09.
+func oldDraft(schema value.Value) bool {
+	name, _ := schema.Get("$schema")
+	return strings.Contains(name.Text(), "draft-0") // draft-03 to draft-07
+}
+
+// opener strips one schema.
+type opener struct {
+	subset  subset
+	root    value.Value
+	old     bool
+	defs    map[string]*definition
+	order   []*definition
+	names   map[string]bool
+	residue []Residue
+}
+
+// place strips the schema at a pointer; a boolean one stays as an object that says the same.
+func (o *opener) place(s value.Value, at string) value.Value {
+	if s.Kind() != value.KindObject {
+		if s.Kind() == value.KindBool && !s.Truth() {
+			return s
+		}
+		return value.Object()
+	}
+	if ref, ok := s.Get("$ref"); ok && o.old {
+		s = value.Object(value.Member{Name: "$ref", Value: ref}) // nothing counts beside it
+	}
+	types, hasTypes := typesOf(s)
+	members := make([]value.Member, 0, s.Len())
+	for name, item := range s.Members() {
+		r := roleOf(name)
+		switch r {
+		case unknown, annotation, identifier, container:
+			continue
+		case numeric, textual, counting, listing, naming, properties:
+			if hasTypes && !slices.ContainsFunc(types, r.appliesTo) {
+				continue
+			}
+		}
+		if m, ok := o.keyword(s, name, item, at); ok {
+			members = append(members, m...)
+		} else if !idle(name, item) && !replaced(s, name, item) {
+			o.residue = append(o.residue, Residue{Pointer: at, Keyword: name, Value: item})
+		}
+	}
+	return value.Object(members...)
+}
+
+// keyword gives a keyword as the engine takes it.
+func (o *opener) keyword(s value.Value, name string, item value.Value, at string) ([]value.Member, bool) {
+	one := func(name string, v value.Value) ([]value.Member, bool) {
+		return []value.Member{{Name: name, Value: v}}, true
+	}
+	below := at + "/" + name
+	switch name {
+	case "oneOf": // rule R5
+		if _, both := s.Get("anyOf"); both {
+			return nil, false
+		}
+		o.residue = append(o.residue, Residue{Pointer: at, Keyword: name, Value: item})
+		return one("anyOf", o.branches(item, below))
+	case "items":
+		if item.Kind() == value.KindArray {
+			return one("prefixItems", o.list(item, below))
+		}
+		return one(name, o.place(item, below))
+	case "additionalItems": // of drafts before 2020-12, beside a list of items
+		if items, ok := s.Get("items"); ok && items.Kind() == value.KindArray {
+			return one("items", o.place(item, below))
+		}
+		return nil, true
+	case "$ref":
+		return o.reference(item.Text())
+	}
+	if !slices.Contains(o.subset.keywords, name) {
+		return nil, false
+	}
+	switch name {
+	case "properties", "patternProperties":
+		if name == "patternProperties" && !plainNames(item) {
+			return nil, false
+		}
+		return one(name, o.members(item, below))
+	case "additionalProperties":
+		return one(name, o.additional(item, below))
+	case "anyOf":
+		return one(name, o.branches(item, below))
+	case "prefixItems", "allOf":
+		return one(name, o.list(item, below))
+	case "type", "required":
+		return one(name, item)
+	case "enum", "const":
+		return one(name, item)
+	}
+	m, ok := o.subset.assertion(s, name, item)
+	return []value.Member{m}, ok
+}
+
+func plainNames(patterns value.Value) bool {
+	for pattern := range patterns.Members() {
+		if !plainPattern(pattern) {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *opener) additional(item value.Value, at string) value.Value {
+	if item.Kind() == value.KindBool {
+		return item
+	}
+	return o.place(item, at)
+}
+
+func (o *opener) members(s value.Value, at string) value.Value {
+	members := make([]value.Member, 0, s.Len())
+	for name, sub := range s.Members() {
+		members = append(members, value.Member{Name: name, Value: o.place(sub, value.AppendPointer(at, name))})
+	}
+	return value.Object(members...)
+}
+
+func (o *opener) list(s value.Value, at string) value.Value {
+	items := make([]value.Value, 0, s.Len())
+	for i, sub := range s.Items() {
+		items = append(items, o.place(sub, value.AppendIndex(at, i)))
+	}
+	return value.Array(items...)
+}
+
+// branches strips alternatives; those that nothing satisfies are left out (rule R18).
+func (o *opener) branches(s value.Value, at string) value.Value {
+	var items []value.Value
+	for i, sub := range s.Items() {
+		if sub.Kind() == value.KindBool && !sub.Truth() {
+			continue
+		}
+		items = append(items, o.place(sub, value.AppendIndex(at, i)))
+	}
+	return value.Array(items...)
+}
+
+// reference gives a reference to a definition of the lowered schema. What leads nowhere, and what leads only back to itself, is dropped.
+func (o *opener) reference(ref string) ([]value.Member, bool) {
+	pointer, ok := localPointer(o.root, ref)
+	if !ok || o.loops(pointer) {
+		return nil, false
+	}
+	d, ok := o.defs[pointer]
+	if !ok {
+		found, exists := o.root.Lookup(pointer)
+		if !exists {
+			return nil, false
+		}
+		d = &definition{pointer: pointer, name: definitionName(pointer, o.names)}
+		o.defs[pointer] = d
+		o.order = append(o.order, d)
+		d.schema = o.place(found, pointer)
+	}
+	return []value.Member{{Name: "$ref", Value: value.String("#/$defs/" + d.name)}}, true
+}
+
+// loops reports whether a target is reached again from itself without stepping into the value.
+func (o *opener) loops(pointer string) bool {
+	seen := map[string]bool{}
+	var visit func(s value.Value) bool
+	visit = func(s value.Value) bool {
+		if ref, ok := s.Get("$ref"); ok {
+			at, ok := localPointer(o.root, ref.Text())
+			if ok && at == pointer {
+				return true
+			}
+			if found, exists := o.root.Lookup(at); ok && exists && !seen[at] {
+				seen[at] = true
+				if visit(found) {
+					return true
+				}
+			}
+		}
+		for _, name := range [...]string{"allOf", "anyOf", "oneOf"} {
+			branches, _ := s.Get(name)
+			if slices.ContainsFunc(itemsOf(branches), visit) {
+				return true
+			}
+		}
+		return false
+	}
+	found, ok := o.root.Lookup(pointer)
+	return ok && visit(found)
+}

@@ -1,0 +1,27 @@
+// Package sharedtest finds the shared corpora and fixtures that tests read. It is for tests alone.
+//
+// The data are others' work under their own licences, so they lie beside the checkout and are not part of it. [Dir] is all there is.
+package sharedtest
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// Dir gives a path inside the folder of shared data, or skips the test with a reason where the folder is absent.
+// The folder is named by PROMPTD_SHARED and lies beside the checkout by default.
+func Dir(tb testing.TB, elem ...string) string {
+	tb.Helper()
+	root := os.Getenv("PROMPTD_SHARED")
+	if root == "" {
+		_, file, _, _ := runtime.Caller(0)
+		root = filepath.Join(filepath.Dir(file), "..", "..", "..", "shared")
+	}
+	path := filepath.Join(append([]string{root}, elem...)...)
+	if _, err := os.Stat(path); err != nil {
+		tb.Skipf("SKIPPED: the shared data are not at %s; set PROMPTD_SHARED to their folder", path)
+	}
+	return path
+}

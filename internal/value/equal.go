@@ -1,0 +1,77 @@
+package value
+
+// Equal reports whether two values are equal as JSON Schema compares them: numbers by mathematical value, objects without order.
+func Equal(a, b Value) bool {
+	if a.kind != b.kind {
+		return false
+	}
+	switch a.kind {
+	case KindBool:
+		return a.truth == b.truth
+	case KindNumber:
+		return a.text == b.text || a.Decimal().Compare(b.Decimal()) == 0
+	case KindString:
+		return a.text == b.text
+	case KindArray:
+		if len(a.members) != len(b.members) {
+			return false
+		}
+		for i := range a.members {
+			if !Equal(a.members[i].Value, b.members[i].Value) {
+				return false
+			}
+		}
+		return true
+	case KindObject:
+		return equalMembers(a, b)
+	default:
+		return true
+	}
+}
+
+func equalMembers(a, b Value) bool {
+	if len(a.members) != len(b.members) {
+		return false
+	}
+	var index map[string]int // A look-up per member is quadratic in a wide object.
+	if len(b.members) > 16 {
+		index = make(map[string]int, len(b.members))
+		for i := range b.members {
+			index[b.members[i].Name] = i
+		}
+	}
+	for i := range a.members {
+		name := a.members[i].Name
+		switch {
+		case b.members[i].Name == name:
+			if !Equal(a.members[i].Value, b.members[i].Value) {
+				return false
+			}
+			continue
+		case index != nil:
+			j, ok := index[name]
+			if !ok || !Equal(a.members[i].Value, b.members[j].Value) {
+				return false
+			}
+		default:
+			other, ok := b.Get(name)
+			if !ok || !Equal(a.members[i].Value, other) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Identical reports whether two values are the same to the letter: order of members and spelling of numbers included. Offsets do not count.
+func Identical(a, b Value) bool {
+	if a.kind != b.kind || a.truth != b.truth || a.text != b.text || len(a.members) != len(b.members) {
+		return false
+	}
+	for i := range a.members {
+		if a.members[i].Name != b.members[i].Name || !Identical(a.members[i].Value, b.members[i].Value) {
+			return false
+		}
+	}
+	return true
+}
