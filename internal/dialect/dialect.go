@@ -50,6 +50,8 @@ type Capability struct {
 	MaxOutput int
 	// Context is the model's window in tokens; 0 is unknown.
 	Context int
+	// LLGuidance is set for servers of llama.cpp that are known to understand grammars beginning with %llguidance; others abort on one.
+	LLGuidance bool
 	// Small models get the short meta-prompt.
 	Small bool
 }
