@@ -2,7 +2,9 @@ package schema
 
 import (
 	"container/list"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -43,48 +45,65 @@ func NewCache(bytes int) *Cache {
 }
 
 // Compile gives the compiled schema, from the cache where it is there. Faulty schemas are not kept. Schemas with remotes are compiled each
-// time: what they judge depends on more than their text.
-func (c *Cache) Compile(raw value.Value, o Options) (*Schema, error) {
+// time: what they judge depends on more than their text. Compiling and waiting end with ctx; the error is then its own.
+func (c *Cache) Compile(ctx context.Context, raw value.Value, o Options) (*Schema, error) {
 	if len(o.Remotes) > 0 {
-		return Compile(raw, o)
+		return compileUntil(ctx, raw, o)
 	}
 	key := keyOf(raw, o)
-	c.mu.Lock()
-	if e, ok := c.byKey[key]; ok {
+	for {
+		c.mu.Lock()
+		e, ok := c.byKey[key]
+		if !ok {
+			entry := &cached{key: key, ready: make(chan struct{})}
+			c.byKey[key] = c.recent.PushFront(entry)
+			c.mu.Unlock()
+			c.fill(ctx, entry, raw, o)
+			return entry.schema, entry.err
+		}
 		c.recent.MoveToFront(e)
 		c.mu.Unlock()
 		entry := e.Value.(*cached) //nolint:forcetypeassert // The list holds nothing else.
-		<-entry.ready
-		return entry.schema, entry.err
+		select {
+		case <-entry.ready:
+		case <-ctx.Done():
+			return nil, stopped(ctx)
+		}
+		// Another caller's context says nothing about this one's: then it is compiled again.
+		if entry.err == nil || !isStopped(entry.err) {
+			return entry.schema, entry.err
+		}
+		if ctx.Err() != nil {
+			return nil, stopped(ctx)
+		}
 	}
-	entry := &cached{key: key, ready: make(chan struct{})}
-	c.byKey[key] = c.recent.PushFront(entry)
-	c.mu.Unlock()
-	c.fill(entry, raw, o)
-	return entry.schema, entry.err
 }
 
 // fill compiles and settles the account, whatever happens: others wait.
-func (c *Cache) fill(entry *cached, raw value.Value, o Options) {
-	entry.err = fmt.Errorf("compile a schema: it was given up")
+func (c *Cache) fill(ctx context.Context, entry *cached, raw value.Value, o Options) {
+	entry.err = errors.New("compile a schema: it was given up")
 	defer func() {
-		close(entry.ready)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if entry.err != nil {
-			c.drop(entry)
-			return
-		}
-		if e, ok := c.byKey[entry.key]; !ok || e.Value != any(entry) {
-			return // It was pushed out while it was compiled.
-		}
-		entry.size = entry.schema.size
-		c.size += entry.size
-		for c.size > c.max && c.recent.Len() > 1 {
-			c.drop(c.recent.Back().Value.(*cached)) //nolint:forcetypeassert // The list holds nothing else.
-		}
+		c.settle(entry)
+		close(entry.ready) // Behind the account, so that who waits for a failed one finds it gone.
 	}()
-	entry.schema, entry.err = Compile(raw, o)
+	entry.schema, entry.err = compileUntil(ctx, raw, o)
+}
+
+func (c *Cache) settle(entry *cached) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if entry.err != nil {
+		c.drop(entry)
+		return
+	}
+	if e, ok := c.byKey[entry.key]; !ok || e.Value != any(entry) {
+		return // It was pushed out while it was compiled.
+	}
+	entry.size = entry.schema.size
+	c.size += entry.size
+	for c.size > c.max && c.recent.Len() > 1 {
+		c.drop(c.recent.Back().Value.(*cached)) //nolint:forcetypeassert // The list holds nothing else.
+	}
 }
 
 func (c *Cache) drop(entry *cached) {

@@ -32,6 +32,18 @@ func ParseMode(name string) (Mode, error) {
 	}
 }
 
+// String gives the mode's name.
+func (m Mode) String() string {
+	switch m {
+	case Off:
+		return "off"
+	case Lenient:
+		return "lenient"
+	default:
+		return "safe"
+	}
+}
+
 // Coercion is one change that aligned a value with the schema.
 type Coercion struct {
 	// Kind is one of the Coerced constants.

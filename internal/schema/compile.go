@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -68,6 +69,7 @@ type place struct {
 }
 
 type compiler struct {
+	ctx      context.Context //nolint:containedctx // A compiler lives within one call.
 	o        Options
 	docs     map[string]*document
 	byURI    map[string][]*resource
@@ -81,9 +83,9 @@ type compiler struct {
 	weight   int
 }
 
-func newCompiler(o Options) *compiler {
+func newCompiler(ctx context.Context, o Options) *compiler {
 	return &compiler{
-		o: o, docs: map[string]*document{}, byURI: map[string][]*resource{},
+		ctx: ctx, o: o, docs: map[string]*document{}, byURI: map[string][]*resource{},
 		nodes: map[place]*node{}, patterns: map[string]pattern{},
 	}
 }
@@ -121,7 +123,7 @@ func (c *compiler) compile(raw value.Value) *node {
 			n := c.queue[0]
 			c.queue = c.queue[1:]
 			c.fill(n)
-			if len(c.problems) > maxProblems {
+			if len(c.problems) > maxProblems || c.ctx.Err() != nil {
 				return nil
 			}
 		}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -106,15 +107,24 @@ func TestTheZeroValidIsNotValid(t *testing.T) {
 	if (Valid{}).OK() {
 		t.Fatal("the zero Valid is valid")
 	}
-	s := compile(t, `{"type":"object"}`)
+	if v := (Valid{}); !v.Value().IsNull() {
+		t.Fatal("the zero Valid holds a value")
+	}
+}
+
+func TestAStoredValueIsJudgedAgain(t *testing.T) {
+	t.Parallel()
+	s := compile(t, `{"type":"object","required":["a"]}`)
 	v, _ := s.Accept(t.Context(), decode(t, `{"b":1,"a":2}`))
-	again, err := Restore(s, v.SchemaHash(), v.Value().Append(nil))
-	if err != nil || !again.OK() || !value.Identical(again.Value(), v.Value()) {
+	again, err := Restore(s, v.Value())
+	if err != nil || !again.OK() || !value.Identical(again.Value(), v.Value()) || again.SchemaHash() != s.Hash() {
 		t.Fatalf("restored %v %v, want the same", again, err)
 	}
-	other := compile(t, `{"type":["object"]}`)
-	if again, err = Restore(other, v.SchemaHash(), v.Value().Append(nil)); err == nil || again.OK() {
-		t.Fatalf("restored under another schema: %v %v", again, err)
+	if again, err = Restore(s, decode(t, `{"b":1}`)); !errors.Is(err, ErrNotValid) || again.OK() {
+		t.Fatalf("a value that is not valid was restored: %v %v", again, err)
+	}
+	if again, err = Restore(compile(t, doubledByReference(40)), decode(t, `"a"`)); err == nil || again.OK() {
+		t.Fatalf("a judgement that was given up was restored: %v %v", again, err)
 	}
 }
 

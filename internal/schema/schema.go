@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -91,6 +93,14 @@ func (s *Schema) Advice() []Advice { return slices.Clone(s.advice) }
 
 // Compile reads a schema. The error is a *fault.Fault with code INVALID_SCHEMA whose entries point into the schema.
 func Compile(raw value.Value, o Options) (*Schema, error) {
+	return compileUntil(context.Background(), raw, o)
+}
+
+// compileUntil is Compile that stops when the context ends; the error is then the context's own.
+func compileUntil(ctx context.Context, raw value.Value, o Options) (*Schema, error) {
+	if ctx.Err() != nil {
+		return nil, stopped(ctx)
+	}
 	o.Limits = o.Limits.orDefault()
 	canonical := raw.AppendCanonical(nil)
 	if len(canonical) > o.Limits.Bytes {
@@ -99,8 +109,11 @@ func Compile(raw value.Value, o Options) (*Schema, error) {
 			Hint: "Leave out descriptions and unused definitions, or split the schema.",
 		}})
 	}
-	c := newCompiler(o)
+	c := newCompiler(ctx, o)
 	root := c.compile(raw)
+	if ctx.Err() != nil {
+		return nil, stopped(ctx)
+	}
 	if len(c.problems) > 0 {
 		return nil, invalid(c.problems)
 	}
@@ -108,6 +121,17 @@ func Compile(raw value.Value, o Options) (*Schema, error) {
 	s.hash = contentHash(canonical, s.draft, o.AnnotateFormat, c.followed())
 	s.trials.New = func() any { return &trial{schema: s} }
 	return s, nil
+}
+
+// stopped says that compiling ended with its context.
+func stopped(ctx context.Context) error {
+	return fmt.Errorf("compile a schema: %w", context.Cause(ctx))
+}
+
+// isStopped reports whether an error says that compiling ended with some context, and not what the schema is like.
+func isStopped(err error) bool {
+	var f *fault.Fault
+	return !errors.As(err, &f)
 }
 
 func contentHash(canonical []byte, d Draft, annotate bool, followed [][2]string) (sum [sha256.Size]byte) {

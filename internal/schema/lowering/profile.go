@@ -51,6 +51,21 @@ func (p Profile) Below(mode Mode) Profile {
 	return p
 }
 
+// Without gives the profile without those modes: for what a provider refused. Prompt mode is always left.
+func (p Profile) Without(modes ...Mode) Profile {
+	if len(modes) == 0 {
+		return p
+	}
+	rest := bit(Prompt)
+	for _, f := range p.forms() {
+		if !slices.Contains(modes, f.mode) {
+			rest |= bit(f.mode)
+		}
+	}
+	p.modes = rest
+	return p
+}
+
 // Modes lists the profile's modes from the strongest to the weakest.
 func (p Profile) Modes() []Mode {
 	var modes []Mode
