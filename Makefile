@@ -1,0 +1,95 @@
+# promptd. `make` lists the targets. Nothing is installed by hand: Go fetches the pinned tools, and Python is needed for the local model alone.
+
+SHELL   := /bin/sh
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+MODULE  := github.com/promptd/promptd
+
+# A test binary per core at most; the longest package has minutes in hand on two busy cores.
+TEST_FLAGS ?= -timeout 20m
+FUZZTIME   ?= 10s
+
+BIN   := bin
+TOOLS := $(BIN)/tools
+
+# Modules beside the product's own; each has a go.mod so that what it needs stays out of promptd.
+SIDE_MODULES := tools tools/languagetable
+
+# Packages whose tests compare generated files with what they are generated from, and rewrite them with -update.
+GENERATED := ./internal/config ./internal/observe ./internal/doctest
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race check lint generate verify fuzz bench e2e schemathesis local-e2e clean fmt vet staticcheck arch tidy
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/promptd, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X $(MODULE)/internal/cli.linkedVersion=$(VERSION)" -o $(BIN)/promptd ./cmd/promptd
+
+run: build ## the first minute: the local model turns a text into JSON through the HTTP API
+	@$(GO) build -o $(BIN)/firstminute ./examples/firstminute
+	@$(BIN)/firstminute
+
+test: $(BIN)/testtotals ## the whole suite, with totals
+	@set -e; for m in $(SIDE_MODULES); do $(GO) -C $$m vet ./...; done
+	@$(BIN)/testtotals -module . -module tools -- $(TEST_FLAGS) ./...
+
+race: $(BIN)/testtotals ## the whole suite under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 $(BIN)/testtotals -module . -- -race -timeout 40m ./...
+
+check: fmt vet staticcheck arch verify tidy ## what every change must pass: format, vet, staticcheck, import directions, generated files, go.mod
+
+fmt: $(TOOLS)/.check
+	@bad=$$($(TOOLS)/gofumpt -l .); if [ -n "$$bad" ]; then echo "not formatted, run $(TOOLS)/gofumpt -w on:"; echo "$$bad"; exit 1; fi
+
+vet:
+	@$(GO) vet ./...
+	@set -e; for m in $(SIDE_MODULES); do $(GO) -C $$m vet ./...; done
+
+staticcheck: $(TOOLS)/.check
+	@$(TOOLS)/staticcheck ./...
+	@set -e; for m in $(SIDE_MODULES); do (cd $$m && $(CURDIR)/$(TOOLS)/staticcheck ./...); done
+
+arch:
+	@$(GO) test -count=1 ./internal/archtest
+
+verify: ## fail where a generated file is stale
+	@$(GO) test -count=1 -run 'UpToDate' $(GENERATED) || { echo "run: make generate"; exit 1; }
+
+generate: ## rewrite the generated files
+	$(GO) test -count=1 -run 'UpToDate' $(GENERATED) -update
+
+tidy:
+	@$(GO) mod tidy -diff
+	@set -e; for m in $(SIDE_MODULES); do $(GO) -C $$m mod tidy -diff; done
+
+lint: $(TOOLS)/.lint ## golangci-lint and govulncheck, which take minutes to build the first time
+	$(TOOLS)/golangci-lint run
+	@if $(TOOLS)/govulncheck ./...; then :; else \
+		code=$$?; if [ $$code -eq 3 ]; then echo "govulncheck found vulnerabilities"; exit 3; fi; \
+		echo "SKIPPED: govulncheck could not run here (its database may be out of reach)"; fi
+
+fuzz: ## every fuzz target for FUZZTIME (10s) each
+	@set -e; $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' ./... | while read -r pkg dir; do \
+		for f in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$dir"/*_test.go); do \
+			echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -parallel 2 "$$pkg"; done; done
+
+clean: ## remove what was built; data and the local model stay
+	rm -rf $(BIN)
+
+$(BIN)/testtotals: tools/go.mod $(wildcard tools/testtotals/*.go)
+	@$(GO) -C tools build -o ../$@ ./testtotals
+
+# Tools of every check; built once, and again when their versions change. The stamp stands for all of them.
+$(TOOLS)/.check: tools/go.mod
+	@mkdir -p $(TOOLS)
+	@echo "building gofumpt and staticcheck (about a minute, once)"
+	@$(GO) -C tools build -o ../$(TOOLS)/ tool
+	@touch $@
+
+$(TOOLS)/.lint: tools/lint/go.mod
+	@mkdir -p $(TOOLS)
+	@echo "building golangci-lint and govulncheck (up to ten minutes, once)"
+	@$(GO) -C tools/lint build -o ../../$(TOOLS)/ tool
+	@touch $@
