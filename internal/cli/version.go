@@ -1,23 +1,26 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
 
-// Version is set at link time by releases; a build from a checkout says "devel".
+// linkedVersion is set when promptd is linked (see the Makefile); without it the version is that of the module or of the checkout.
+var linkedVersion string //nolint:gochecknoglobals // The linker sets variables and nothing else.
+
 const develVersion = "devel"
 
 // buildVersion gives the version and the revision of this binary.
 func buildVersion() (version, revision string) {
-	version = develVersion
+	version = cmp.Or(linkedVersion, develVersion)
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return version, ""
 	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
+	if v := info.Main.Version; linkedVersion == "" && v != "" && v != "(devel)" {
 		version = v
 	}
 	for _, s := range info.Settings {
