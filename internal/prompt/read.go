@@ -197,7 +197,7 @@ func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millis
 func Check(characters, limit int) error {
 	switch {
 	case characters == 0:
-		return fault.Invalid("/prompt", "min_length", "the prompt is empty after invisible characters are taken out", "Send a text of 1 to 10,000 characters.")
+		return fault.Invalid("/prompt", "min_length", "the prompt is empty after invisible characters are taken out", "Send a text of 1 to "+grouped(limit)+" characters.")
 	case characters > limit:
 		f := fault.Invalid("/prompt", "limits.prompt_chars", "", "Send a shorter text, or raise limits.prompt_chars.")
 		f.Detail = "prompt has " + grouped(characters) + " characters; this key allows " + grouped(limit) + " (limits.prompt_chars)"
