@@ -276,6 +276,14 @@ func (c *compiler) target(n *node, keyword, ref string) (*resource, string, bool
 		pointer = anchored
 	}
 	found, ok := r.doc.root.Lookup(pointer)
+	if !ok && r.pointer != "" && uri == "" && strings.HasPrefix(fragment, "/") {
+		// Generators put an $id on a part and go on to write pointers from the document's root. By the specification such a pointer starts at
+		// the $id and leads nowhere, so there is no other reading.
+		if found, ok = r.doc.root.Lookup(fragment); ok {
+			pointer = fragment
+			c.advise(at, "reference_base", fmt.Sprintf("%s %q leads nowhere from the nearest identifier and is read from the document's root", keyword, cut(ref, 200)))
+		}
+	}
 	if !ok {
 		return dangling(fmt.Sprintf("%s %q leads nowhere", keyword, cut(ref, 200)), "Define the schema it names, or correct the pointer.")
 	}

@@ -116,7 +116,7 @@ func TestLabelledInstancesOfRealSchemasAreJudgedRight(t *testing.T) {
 		reasons                                     = map[string]int{}
 	)
 	inParallel(lines, func(_ int, line corpusLine) {
-		s, err := Compile(line.schema, Options{Remotes: remotes, Limits: Limits{Bytes: 1 << 20, Subschemas: 20_000}})
+		s, err := Compile(line.schema, Options{Remotes: remotes})
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -156,8 +156,8 @@ func TestLabelledInstancesOfRealSchemasAreJudgedRight(t *testing.T) {
 		}
 	})
 	t.Logf("%d of %d schemas compile (%v); %d valid instances, %d refused; %d invalid instances, %d accepted", compiled, len(lines), reasons, valid, refused, invalid, accepted)
-	if compiled*1000 < len(lines)*998 {
-		t.Errorf("only %d of %d real schemas compile", compiled, len(lines))
+	if compiled < len(lines) {
+		t.Errorf("only %d of %d real schemas compile within the default limits", compiled, len(lines))
 	}
 }
 

@@ -188,6 +188,7 @@ func TestCommonFaultsOfRealSchemasAreTolerated(t *testing.T) {
 		{"names like keywords", `{"properties":{"x-rules":{},"$ref":{"type":"string"},"id":{},"x-extractive":{}}}`, ""},
 		{"keyword of another draft", `{"$schema":"http://json-schema.org/draft-04/schema#","const":1}`, "other_draft"},
 		{"sibling of $ref", `{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"a":{"$ref":"#","minLength":1}}}`, "ignored_sibling"},
+		{"pointer from the document's root below an id", `{"$defs":{"a":{"$id":"a","properties":{"b":{"$ref":"#/$defs/c"}}},"c":{"type":"string"}}}`, "reference_base"},
 		{"reserved words inside enum", `{"enum":[{"x-rules":1}],"default":{"x-rules":1}}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
