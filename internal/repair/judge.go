@@ -98,7 +98,7 @@ func (p *parser) commaEnds(s *scan, k int) bool {
 		case '.':
 			return p.has(m, "...")
 		}
-		return p.keyAt(m)
+		return p.keyAt(m) || p.wordsBeforeKey(m)
 	case atItem:
 		if class, _ := p.quoteAt(m); class != noQuote {
 			return true
@@ -109,7 +109,7 @@ func (p *parser) commaEnds(s *scan, k int) bool {
 		case '.':
 			return p.has(m, "...") || p.scalarAt(m)
 		}
-		return p.scalarAt(m) || p.bareItemAt(m)
+		return p.scalarAt(m) || p.bareItemAt(m) || p.callAt(m)
 	default:
 		return true
 	}

@@ -6,8 +6,13 @@ func (p *parser) keyAt(k int) bool {
 	if class == noQuote {
 		return p.bareKeyAt(k)
 	}
-	limit := min(len(p.text), k+size+lookLimit)
-	for i := k + size; i < limit; i++ {
+	width := 1
+	if class == doubleQuote || class == singleQuote {
+		width = p.widthAt(k)
+	}
+	from := k + width*size
+	limit := min(len(p.text), from+lookLimit)
+	for i := from; i < limit; i++ {
 		c := p.text[i]
 		switch {
 		case c == '\\':
@@ -15,19 +20,31 @@ func (p *parser) keyAt(k int) bool {
 			continue
 		case c == '\n':
 			p.spend(i - k)
-			return false
+			return p.openKeyAt(from)
 		case !maybeQuote(c):
 			continue
 		}
 		other, n := p.quoteAt(i)
-		if !class.closes(other) {
+		if !class.closes(other) || !p.run(i, n, width) {
 			continue
 		}
 		p.spend(i - k)
-		return p.colonBehind(i + n)
+		return p.colonBehind(i+width*n) || p.openKeyAt(from)
 	}
 	p.spend(limit - k)
 	return true
+}
+
+// widthAt says how many marks open the name or string at k: two or three where a letter or a digit follows them, else one.
+func (p *parser) widthAt(k int) int {
+	mark, n := p.text[k], 1
+	for n < 4 && p.peek(k+n) == mark {
+		n++
+	}
+	if c := p.peek(k + n); n > 3 || n > 1 && !letter(c) && !digit(c) {
+		return 1
+	}
+	return n
 }
 
 // colonBehind reports whether a colon follows a name that ends at k, or what stands where a colon was forgotten.
@@ -38,10 +55,37 @@ func (p *parser) colonBehind(k int) bool {
 		return true
 	case m == k:
 		return false
+	case c == '{' || c == '[':
+		return true
+	case digit(c) || c == '-':
+		return p.scalarAt(m)
 	default:
 		class, _ := p.quoteAt(m)
 		return class != noQuote
 	}
+}
+
+// openKeyAt reports whether a name stands at k, behind its opening mark, whose closing mark is missing: a colon and a value follow it.
+func (p *parser) openKeyAt(k int) bool {
+	limit := min(len(p.text), k+lookLimit)
+	i := k
+	for i < limit && nameByte(p.text[i]) {
+		i++
+	}
+	p.spend(i - k)
+	return i > k && p.peek(i) == ':' && p.valueAt(p.gap(i+1))
+}
+
+// valueAt reports whether a container, a quotation mark, a number or a literal stands at k.
+func (p *parser) valueAt(k int) bool {
+	switch c := p.peek(k); {
+	case c == '{' || c == '[':
+		return true
+	case digit(c) || c == '-' || letter(c):
+		return p.scalarAt(k) && (!letter(c) || literalAt(p.text[k:]) != "")
+	}
+	class, _ := p.quoteAt(k)
+	return class != noQuote
 }
 
 // bareKeyAt reports whether a name without quotes and its colon stand at k.
@@ -134,4 +178,32 @@ func (p *parser) before(k, from int) (at int, line bool) {
 		}
 	}
 	return k, line
+}
+
+// callAt reports whether a constructor around a value stands at k: new Date("…").
+func (p *parser) callAt(k int) bool {
+	if p.has(k, "new ") {
+		k = p.gap(k + len("new "))
+	}
+	i := k
+	for i < min(len(p.text), k+lookLimit) && nameByte(p.text[i]) {
+		i++
+	}
+	p.spend(i - k)
+	return p.peek(i) == '(' && constructor(p.text[k:i])
+}
+
+// wordsBeforeKey reports whether a few words stand at k that a name in double quotes with its colon follows: words that belong nowhere.
+func (p *parser) wordsBeforeKey(k int) bool {
+	const longest = 32
+	i := k
+	for i < min(len(p.text), k+longest) && (letter(p.text[i]) || p.text[i] == ' ') {
+		i++
+	}
+	p.spend(i - k)
+	if i == k || p.peek(i) != '"' || p.text[i-1] != ' ' {
+		return false
+	}
+	next := p.nextQuote(i+1, doubleQuote)
+	return next > i+1 && next-i < lookLimit && p.peek(p.gap(next+1)) == ':'
 }

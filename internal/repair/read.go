@@ -192,7 +192,7 @@ func (p *parser) token(k int) int {
 			if next := p.peek(k + 1); next == '/' || next == '*' {
 				return k
 			}
-		case '`', 0xC2, 0xE2, 0xEF:
+		case '`', 0xC2, 0xE1, 0xE2, 0xE3, 0xEF:
 			if class, _ := p.quoteAt(k); class != noQuote || p.has(k, "```") {
 				return k
 			}
