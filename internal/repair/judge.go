@@ -23,6 +23,9 @@ func (p *parser) judge(s *scan, i, n int) (verdict, int) {
 	}
 	switch c := p.text[k]; c {
 	case ':':
+		if s.where == atKey && s.colon >= 0 && p.runsOn(s, i) {
+			return endsBefore, s.colon
+		}
 		if s.where != atMember && s.inner == 0 || s.where == atKey {
 			return ends, 0
 		}
@@ -65,6 +68,23 @@ func (p *parser) judge(s *scan, i, n int) (verdict, int) {
 		}
 	}
 	return p.judgeText(s, i, after, k)
+}
+
+// runsOn reports whether the name that the mark at i would end lost its own closing mark, so that it ran on through a value up to the end
+// of a later name, which lost its opening mark: "paging: {limit": 10.
+func (p *parser) runsOn(s *scan, i int) bool {
+	if !p.openKeyAt(s.start) {
+		return false
+	}
+	k := i
+	for k > s.colon+1 && i-k < lookLimit && nameByte(p.text[k-1]) {
+		k--
+	}
+	if k == i || !p.spend(i-k) {
+		return false
+	}
+	prev, _ := p.before(k, s.colon+1)
+	return prev > s.colon && (p.text[prev] == ',' || p.text[prev] == '{')
 }
 
 // insideIfMore takes the mark as part of the string where another one follows that can end it.
