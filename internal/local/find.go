@@ -86,6 +86,15 @@ func Find(ctx context.Context, l Look) (Choice, error) {
 	return Choice{}, err
 }
 
+// FindInstalled chooses the installed parts alone: what promptd uses where nobody asked for a local model and no provider is configured.
+func FindInstalled(ctx context.Context, l Look) (Choice, error) {
+	l, err := l.withDefaults()
+	if err != nil {
+		return Choice{}, err
+	}
+	return l.installed(ctx)
+}
+
 func (h heard) choice() Choice {
 	return Choice{Endpoint: h.endpoint, Detail: fmt.Sprintf("%s listens on %s with %s", h.source, h.address, h.endpoint.Model)}
 }

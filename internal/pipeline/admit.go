@@ -25,7 +25,10 @@ type Admission struct {
 }
 
 // admit holds callers to their rate limits.
-type admit struct{ limiter limit.Limiter }
+type admit struct {
+	limiter limit.Limiter
+	meter   Meter
+}
 
 func (s admit) do(ctx context.Context, in arrival) (Admission, error) {
 	a := Admission{caller: in.who}
@@ -39,6 +42,7 @@ func (s admit) do(ctx context.Context, in arrival) (Admission, error) {
 	}
 	a.Decision = decision
 	if !decision.Allowed {
+		s.meter.Refused("requests")
 		f := fault.New(fault.RateLimitExceeded, "this key allows %d requests per hour", in.who.RateLimitPerHour)
 		f.RetryAfter = decision.RetryAfter
 		f.Remediation = "Try again in " + strconv.Itoa(int(decision.RetryAfter/time.Second)+1) + " seconds, or raise the key's rate_limit_per_hour."

@@ -82,14 +82,14 @@ func (s attempts) attempt(ctx context.Context, t *series) (result *Result, again
 	if stop := r.reply.Stop; stop == dialect.StopRefused || stop == dialect.StopFiltered {
 		return nil, false, refusal(stop)
 	}
-	read, err := do(ctx, &s.steps.parse, parse{}.do, r)
+	read, err := do(ctx, &s.steps.parse, parse{s.meter}.do, r)
 	if err != nil {
 		return s.afterNothing(t, r)
 	}
 	if read.read.Unfinished || s.hitCap(read) {
 		return s.afterTruncation(t, read)
 	}
-	shaped, err := do(ctx, &s.steps.raise, raise{}.do, read)
+	shaped, err := do(ctx, &s.steps.raise, raise{s.meter}.do, read)
 	if err != nil {
 		return s.reask(t, read, unraised(err))
 	}
@@ -221,7 +221,7 @@ func (s attempts) afterTruncation(t *series, p parsed) (*Result, bool, error) {
 
 // hitCap reports whether an answer ran into a generation cap, which is promptd's own and not the caller's.
 func (s attempts) hitCap(p parsed) bool {
-	return p.capped && p.plan.lowered.HitsCap(p.read.Value)
+	return p.capped && p.plan.lowered.Hit(p.read.Value)
 }
 
 // reask shows the model its answer and what is wrong with it.
@@ -234,6 +234,7 @@ func (s attempts) reask(t *series, p parsed, report schema.Report) (*Result, boo
 	}
 	t.messages = messages
 	t.reasked++
+	s.meter.Reasked()
 	return nil, true, err
 }
 

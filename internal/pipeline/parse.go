@@ -8,12 +8,15 @@ import (
 )
 
 // parse reads the model's text as JSON, repairing what can be repaired. An answer that is not finished is said to be so and never goes on.
-type parse struct{}
+type parse struct{ meter Meter }
 
-func (parse) do(_ context.Context, r replied) (parsed, error) {
+func (s parse) do(_ context.Context, r replied) (parsed, error) {
 	read, err := repair.Read(r.reply.Text, repair.Hints{Schema: r.plan.shape})
 	if err != nil {
 		return parsed{}, err
+	}
+	for _, put := range read.Repairs {
+		s.meter.Repaired(string(put.Kind))
 	}
 	if r.reply.Stop == dialect.StopTruncated {
 		read.Unfinished = true

@@ -47,6 +47,8 @@ type Deps struct {
 type Settings struct {
 	// PromptChars is limits.prompt_chars, for keys that have no limit of their own.
 	PromptChars int
+	// SchemaBytes is limits.schema_bytes.
+	SchemaBytes int
 	// Backoff is routing.retries.
 	Backoff provider.Backoff
 	// StorePrompts is privacy.store_prompts.
@@ -79,9 +81,9 @@ func New(d Deps) (*Pipeline, error) {
 	}
 	p := &Pipeline{
 		deps:      d,
-		admit:     admit{limiter: d.Limiter},
+		admit:     admit{limiter: d.Limiter, meter: d.Meter},
 		check:     check{settings: d.Settings},
-		resolve:   resolve{schemas: schemas, pool: d.Pool},
+		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings},
 		lookup:    lookup{tier: d.Cache, meter: d.Meter},
 		detect:    detect{detector: d.Language},
 		record:    record{history: d.History, settings: d.Settings},

@@ -6,13 +6,16 @@ import (
 
 // raise brings a value from the provider's shape to the caller's, aligns it to the schema's types and orders its members as the schema does. Nothing
 // after this step changes the value.
-type raise struct{}
+type raise struct{ meter Meter }
 
-func (raise) do(_ context.Context, p parsed) (raised, error) {
+func (s raise) do(_ context.Context, p parsed) (raised, error) {
 	v, err := p.plan.lowered.Raise(p.read.Value)
 	if err != nil {
 		return raised{}, err
 	}
 	v, coercions := p.schema.Coerce(v, p.prompt.Options.Coercion)
+	for _, c := range coercions {
+		s.meter.Coerced(c.Kind)
+	}
 	return raised{p, p.schema.Reorder(v), coercions}, nil
 }

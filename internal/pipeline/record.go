@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
+	"time"
 
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/usage"
@@ -49,8 +51,17 @@ func (s record) do(ctx context.Context, o outcome) (struct{}, error) {
 			r.Prompt = userText(resolved{exchange: o.exchange})
 		}
 	}
-	return struct{}{}, s.history.Add(ctx, r)
+	// Back-pressure is better than loss, but nobody waits for a store that has stopped.
+	ctx, cancel := context.WithTimeout(ctx, mostRecording)
+	defer cancel()
+	if err := s.history.Add(ctx, r); err != nil {
+		return struct{}{}, fault.New(fault.Overloaded, "the request history can't be written now").Because(err)
+	}
+	return struct{}{}, nil
 }
+
+// mostRecording bounds the wait for room in the history.
+const mostRecording = 10 * time.Second
 
 func (o outcome) answered(r *usage.Record) {
 	a := o.answer

@@ -20,11 +20,7 @@ func (report) do(_ context.Context, f found) (*Answer, error) {
 		ConfidenceSource: res.confidenceSource, Provider: res.provider, Model: res.model, Cached: f.hit, Coalesced: res.coalesced, CacheKey: f.key.String(),
 	}
 	if f.prompt.Format != render.JSON {
-		text, err := render.Append(nil, f.prompt.Format, res.valid.Value())
-		if err != nil {
-			return nil, err
-		}
-		a.Output = string(text)
+		a.Output = f.prompt.Format.Text(res.valid.Value())
 	}
 	if res.confidenceSource != "" {
 		c := res.confidence

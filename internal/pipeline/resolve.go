@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/promptd/promptd/internal/cache"
@@ -32,14 +34,15 @@ func newSchemas(c *schema.Cache) (*schemas, error) {
 
 // resolve finds out what the request asks of whom: the compiled schema, the providers and models that may answer, and the cache key.
 type resolve struct {
-	schemas *schemas
-	pool    *provider.Pool
+	schemas  *schemas
+	pool     *provider.Pool
+	settings func() Settings
 }
 
 func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
 	r := resolved{exchange: c.exchange, schema: s.schemas.general}
 	if c.prompt.HasSchema {
-		compiled, err := s.schemas.cache.Compile(ctx, c.prompt.Schema, schema.Options{})
+		compiled, err := s.schemas.cache.Compile(ctx, c.prompt.Schema, schema.Options{Limits: schema.Limits{Bytes: s.settings().SchemaBytes}})
 		if err != nil {
 			return r, inBody(err)
 		}
@@ -96,6 +99,8 @@ func (s resolve) candidates(c checked) ([]provider.Candidate, error) {
 	if len(fit) == 0 {
 		return nil, refused
 	}
+	// Least busy first: of equals, the order of the configuration.
+	slices.SortStableFunc(fit, func(a, b provider.Candidate) int { return cmp.Compare(a.Provider.InFlight(), b.Provider.InFlight()) })
 	return fit, nil
 }
 

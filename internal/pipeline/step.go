@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"time"
+
+	"github.com/promptd/promptd/internal/provider"
 )
 
 // Meter watches the steps. Its methods are called on every request: what can be resolved is resolved once, in Step.
@@ -17,12 +19,24 @@ type Meter interface {
 	Cache(operation string)
 	// Judged counts one judgement: "passed", "failed", "truncated".
 	Judged(result string)
+	// Repaired and Coerced count what was put right, by kind; Reasked counts second calls that show a model its faults.
+	Repaired(kind string)
+	Coerced(kind string)
+	Reasked()
+	// Refused counts requests that a limit refused: "requests".
+	Refused(limit string)
 }
 
 // Measure begins the span of a step and, at its end, observes how long it took.
 type Measure interface {
 	Begin(ctx context.Context) (context.Context, Span)
 	Observe(d time.Duration)
+}
+
+// CallSpan is a call to a provider under way.
+type CallSpan interface {
+	// End ends it with the attempt's record.
+	End(a *provider.Attempt, err error)
 }
 
 // Span is a piece of a trace under way.

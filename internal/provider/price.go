@@ -14,6 +14,25 @@ type Price struct {
 	CachedInput int64 // equal to Input where the service gives no discount
 	CacheWrite  int64 // equal to Input where the service asks no surcharge
 	Output      int64
+	// Above are the prices of calls with a long input, the shortest bound first; they count for the whole call.
+	Above []Step
+}
+
+// Step is what a call costs whose input is longer than Tokens.
+type Step struct {
+	Tokens                                 int
+	Input, CachedInput, CacheWrite, Output int64
+}
+
+// at gives the price of a call with that many input tokens.
+func (p Price) at(input int) Price {
+	for _, s := range p.Above {
+		if input <= s.Tokens {
+			break
+		}
+		p.Input, p.CachedInput, p.CacheWrite, p.Output = s.Input, s.CachedInput, s.CacheWrite, s.Output
+	}
+	return p
 }
 
 // Cost is a sum of money in nano-dollars; unknown where Known is false.
@@ -27,6 +46,7 @@ func (p Price) Of(u dialect.Usage) Cost {
 	if !p.Known || !u.Known {
 		return Cost{}
 	}
+	p = p.at(u.Input)
 	plain := max(0, u.Input-u.CachedInput-u.CacheWrite)
 	sum := new(big.Int)
 	add := func(tokens int, price int64) {

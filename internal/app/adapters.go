@@ -1,0 +1,50 @@
+package app
+
+import (
+	"slices"
+
+	"github.com/promptd/promptd/internal/config"
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/dialect/llamacpp"
+	"github.com/promptd/promptd/internal/dialect/openai"
+)
+
+// dialects are the wire formats that this program speaks.
+func dialects() []dialect.Dialect {
+	return []dialect.Dialect{
+		openai.New(),
+		llamacpp.New(),
+	}
+}
+
+func dialectNamed(name string) (dialect.Dialect, bool) {
+	all := dialects()
+	i := slices.IndexFunc(all, func(d dialect.Dialect) bool { return d.Name() == name })
+	if i < 0 {
+		return nil, false
+	}
+	return all[i], true
+}
+
+// Adapters says what this program has, so that a configuration that asks for more is refused with a list of what there is.
+func Adapters() config.Adapters {
+	var names []string
+	for _, d := range dialects() {
+		names = append(names, d.Name())
+	}
+	return config.Adapters{
+		Dialects:   names,
+		AuthTypes:  []string{"bearer", "header"},
+		Strategies: []string{"least-busy"},
+		Databases:  []string{"sqlite"},
+		Caches:     []string{"memory"},
+		Brokers:    []string{"embedded"},
+		Inert: []string{
+			"state.url", "webhooks.allow_private_networks", "webhooks.max_age", "limits.upload_bytes",
+			"routing.breaker.failure_share", "routing.breaker.min_calls", "routing.breaker.window", "routing.breaker.open_for", "routing.hedge_after",
+			"providers[].region", "providers[].weight", "providers[].api_keys", "providers[].limits.rpm", "providers[].limits.tpm", "providers[].models[].tier",
+			"providers[].auth.region", "providers[].auth.project", "providers[].auth.location", "providers[].auth.access_key", "providers[].auth.secret_key",
+			"providers[].auth.session_token", "providers[].auth.api_version",
+		},
+	}
+}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/promptd/promptd/internal/config"
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/schema/lowering"
+)
+
+// smallContext is the window up to which a model gets the short meta-prompt: models with less were trained on little else.
+const smallContext = 8192
+
+// providersOf makes the configured providers, in the order of the configuration.
+func providersOf(c *config.Config, transport http.RoundTripper) ([]*provider.Provider, error) {
+	list := make([]*provider.Provider, 0, len(c.Providers))
+	for i := range c.Providers {
+		p, err := provider.New(accountOf(&c.Providers[i]), transport)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+func accountOf(p *config.Provider) provider.Account {
+	d, _ := dialectNamed(p.Dialect) // The configuration was held to Adapters.
+	a := provider.Account{
+		Name: p.Name, Dialect: d, BaseURL: p.BaseURL, Header: headersOf(p), Timeout: p.Timeout, FirstByteTimeout: p.FirstByteTimeout,
+		MaxConcurrency: p.MaxConcurrency,
+	}
+	for i := range p.Models {
+		a.Models = append(a.Models, modelOf(p, &p.Models[i]))
+	}
+	return a
+}
+
+// headersOf are the credential and the further headers of every call.
+func headersOf(p *config.Provider) http.Header {
+	h := http.Header{}
+	if keys := p.Credentials(); len(keys) > 0 {
+		switch p.Auth.Type {
+		case "header":
+			h.Set(p.Auth.Header, keys[0].Reveal())
+		default:
+			h.Set("Authorization", "Bearer "+keys[0].Reveal())
+		}
+	}
+	for name, v := range p.Headers {
+		h.Set(name, v.Reveal())
+	}
+	return h
+}
+
+func modelOf(p *config.Provider, m *config.Model) provider.Model {
+	facts := m.Facts
+	made := provider.Model{Name: m.Name, Capability: dialect.Capability{
+		Reasoning: facts.Reasoning, Vision: facts.Vision, MaxOutput: facts.MaxOutputTokens, Context: facts.ContextWindow,
+		Logprobs: p.Service.Logprobs && !facts.Reasoning, NoStreamOptions: p.Service.StreamUsage == "implied",
+		Small: facts.ContextWindow > 0 && facts.ContextWindow <= smallContext,
+	}}
+	for _, name := range m.Modes {
+		made.Capability.Modes = append(made.Capability.Modes, lowering.Mode(name))
+	}
+	if price := facts.Price; price != nil {
+		in, cached, out := price.At(0)
+		made.Price = provider.Price{Known: true, Input: int64(in), CachedInput: int64(cached), CacheWrite: int64(in), Output: int64(out)}
+		for _, step := range price.Above {
+			in, cached, out := price.At(step.Tokens + 1)
+			made.Price.Above = append(made.Price.Above, provider.Step{
+				Tokens: int(step.Tokens), Input: int64(in), CachedInput: int64(cached), CacheWrite: int64(in), Output: int64(out),
+			})
+		}
+	}
+	return made
+}
+
+// describe names a provider for logs.
+func describe(p *provider.Provider) string {
+	return fmt.Sprintf("%s (%s, %s)", p.Name(), p.Dialect().Name(), p.BaseURL())
+}
