@@ -110,6 +110,7 @@ func rootCommand(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		versionCommand(env),
+		validateCommand(env),
 	)
 	return root
 }
