@@ -11,24 +11,38 @@ import (
 	"github.com/promptd/promptd/internal/value"
 )
 
+// realInstance is a valid instance of a real schema.
+type realInstance struct{ schema, data value.Value }
+
 // realInstances gives the valid instances of the corpora of real schemas with an object or an array at the root.
 func realInstances(tb testing.TB) []value.Value {
 	tb.Helper()
+	pairs := realPairs(tb)
+	out := make([]value.Value, len(pairs))
+	for i := range pairs {
+		out[i] = pairs[i].data
+	}
+	return out
+}
+
+func realPairs(tb testing.TB) []realInstance {
+	tb.Helper()
 	files, _ := filepath.Glob(filepath.Join(sharedtest.Dir(tb, "data", "jsonschemabench"), "*.jsonl"))
 	files = append(files, sharedtest.Dir(tb, "data", "schemastore", "cases.jsonl"))
-	var out []value.Value
+	var out []realInstance
 	for _, file := range files {
 		eachLine(tb, file, func(line []byte) {
 			v, err := value.Decode(line, value.Limits{})
 			if err != nil {
 				tb.Fatalf("decode a line of %s: %v", file, err)
 			}
+			schema, _ := v.Get("schema")
 			tests, _ := v.Get("tests")
 			for _, test := range tests.Items() {
 				valid, _ := test.Get("valid")
 				data, _ := test.Get("data")
 				if valid.Truth() && (data.Kind() == value.KindObject || data.Kind() == value.KindArray) {
-					out = append(out, data)
+					out = append(out, realInstance{schema, data})
 				}
 			}
 		})

@@ -41,10 +41,14 @@ func (p *parser) widthAt(k int) int {
 	for n < 4 && p.peek(k+n) == mark {
 		n++
 	}
-	if c := p.peek(k + n); n > 3 || n > 1 && !letter(c) && !digit(c) {
-		return 1
+	if n == 2 || n == 3 {
+		if c := p.peek(k + n); letter(c) || digit(c) {
+			if size, _ := spaceAt(p.text, k+n); size == 0 {
+				return n
+			}
+		}
 	}
-	return n
+	return 1
 }
 
 // colonBehind reports whether a colon follows a name that ends at k, or what stands where a colon was forgotten.

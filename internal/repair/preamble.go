@@ -7,7 +7,7 @@ import (
 )
 
 // preamble is what a Stream knows of the text before the value. A value begins where nothing but white space, reasoning and a fence's mark
-// stand before it; behind prose only at the beginning of a line.
+// stand before it. Behind prose it could be an example, so that more is asked of it.
 type preamble struct {
 	mode   preambleMode
 	prose  bool // prose was seen since the beginning or the last reasoning
@@ -19,6 +19,11 @@ type preamble struct {
 	closer string // the tag that ends the reasoning
 	seen   int    // how much of it was seen
 	other  bool   // the fence holds another language
+
+	bracket byte // that stands behind prose
+	from    int  // where
+	line    bool // nothing else stood in its line
+	broken  bool // a line break follows it
 }
 
 type preambleMode uint8
@@ -27,7 +32,8 @@ const (
 	lineStart preambleMode = iota // nothing but white space stands in the line so far
 	lineFence                     // a fence's mark
 	lineTag                       // a less-than sign and what follows
-	lineProse                     // words; the rest of the line holds no value
+	lineProse                     // words
+	lineOpen                      // a bracket behind prose
 	inThought                     // reasoning
 )
 
@@ -36,16 +42,22 @@ func (s *Stream) preamble(text string, i int) int {
 	h := &s.head
 	switch h.mode {
 	case lineProse:
-		n := strings.IndexAny(text[i:], "\n<")
+		n := strings.IndexAny(text[i:], "\n<{[")
 		if n < 0 {
 			return len(text)
 		}
-		if i += n; text[i] == '<' {
+		i += n
+		switch c := text[i]; c {
+		case '<':
 			h.tag()
-		} else {
+		case '\n':
 			h.mode = lineStart
+		default:
+			h.open(c, s.at+i, false)
 		}
 		return i + 1
+	case lineOpen:
+		return s.lineOpen(text[i], i)
 	case inThought:
 		if text[i] == h.closer[h.seen] {
 			h.seen++
@@ -76,7 +88,13 @@ func (s *Stream) lineStart(c byte, at int) {
 	case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 	case at < len(mark) && c == mark[at]:
 	case c == '{' || c == '[':
-		s.startValue(c, at)
+		if h.prose && !h.fenced {
+			h.open(c, at, true)
+		} else {
+			s.startValue(c, at)
+		}
+	case c == '(' && !h.prose:
+		s.stop() // A tuple: what stands in it is no whole value.
 	case c == '`' || c == '~':
 		h.mode, h.mark, h.count, h.gap, h.word = lineFence, c, 1, false, h.word[:0]
 	case c == '<':
@@ -162,15 +180,15 @@ func isReasoning(tag string) bool {
 	return false
 }
 
-// startValue begins the value, unless the schema or the place speaks against it.
+// startValue begins the value, unless the schema or the fence speaks against it.
 func (s *Stream) startValue(c byte, at int) {
 	kind := value.KindObject
 	if c == '[' {
 		kind = value.KindArray
 	}
 	switch {
-	case s.head.other, c == '[' && s.head.loose():
-		s.head.words() // Code of another kind, or a note: "[1] see above".
+	case s.head.other:
+		s.head.words()
 	case !accepts(s.schema, kind):
 		s.stop()
 	default:
@@ -178,20 +196,29 @@ func (s *Stream) startValue(c byte, at int) {
 	}
 }
 
-// loose reports whether prose stands before the value and no fence sets it apart.
-func (h *preamble) loose() bool { return h.prose && !h.fenced }
+// open notes a bracket behind prose.
+func (h *preamble) open(c byte, at int, line bool) {
+	h.mode, h.bracket, h.from, h.line, h.broken = lineOpen, c, at, line, false
+}
 
-// noName handles what stands where a name should: behind prose, words in braces are prose too.
-func (s *Stream) noName(c byte) {
-	if len(s.frames) > 1 || s.state != streamFirstKey || !s.head.loose() {
+// lineOpen decides what a bracket behind prose is by the byte that follows it: the beginning of a value, or of a note such as "[1]" and
+// "{placeholder}". In the middle of a line an object is taken only where the schema can tell it from an example.
+func (s *Stream) lineOpen(c byte, i int) int {
+	h := &s.head
+	if c == ' ' || c == '\t' || c == '\r' || c == '\n' {
+		h.broken = h.broken || c == '\n'
+		return i + 1
+	}
+	plausible := c == '"' || h.broken && c != ']' && c != '}' || h.bracket == '[' && (c == '{' || c == '[')
+	switch {
+	case !plausible:
+		h.mode = lineProse
+	case h.line, h.bracket == '{' && s.schema != nil && len(s.schema.Required()) > 0:
+		s.startValue(h.bracket, h.from)
+	default:
 		s.stop()
-		return
 	}
-	s.frames, s.state = s.frames[:0], streamHead
-	s.head.mode = lineProse
-	if c == '\n' {
-		s.head.mode = lineStart
-	}
+	return i
 }
 
 // expected reports whether the object that begins with that name may be the answer: behind prose it could be an example.

@@ -120,7 +120,7 @@ func (p *parser) doubled(s *scan) bool {
 		return true // six marks: an empty string in triple quotes; the rest is left over
 	case next == mark:
 		s.width = 3
-	case letter(next) || digit(next):
+	case p.widthAt(p.at) == 2:
 		s.width = 2
 	default:
 		return true

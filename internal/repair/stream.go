@@ -2,6 +2,7 @@ package repair
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/promptd/promptd/internal/value"
 )
@@ -159,7 +160,7 @@ func (s *Stream) structure(c byte, at int) {
 		case c == '}':
 			s.close(c)
 		default:
-			s.noName(c)
+			s.stop()
 		}
 	case streamColon:
 		if c != ':' {
@@ -378,11 +379,21 @@ func (s *Stream) endString() {
 		return
 	}
 	name, err := value.DecodeString(string(s.token), value.Limits{})
-	if err != nil || !s.named(name.Text()) {
+	if err != nil || ranOn(string(s.token)) || !s.named(name.Text()) {
 		s.stop()
 		return
 	}
 	s.state = streamColon
+}
+
+// ranOn reports whether Read may see several names in that one, which lost marks.
+func ranOn(quoted string) bool {
+	colon := strings.IndexByte(quoted, ':')
+	if colon < 0 || !strings.ContainsAny(quoted[colon:], ",{") {
+		return false
+	}
+	p := newParser(quoted+":", Hints{})
+	return p.runsOn(&scan{where: atKey, start: 1, colon: colon}, len(quoted)-1)
 }
 
 // named takes the name of the next member. Of two members with one name Read takes the later one, so nothing can be shown of either.
