@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -24,6 +23,10 @@ type call struct {
 	// id is ours; pipeline requests have their own, which replaces it.
 	id     string
 	caller *key.Caller
+	// clientID is the caller's own id of the request, empty without a usable one.
+	clientID string
+	// stream is the answer where it is one of events.
+	stream *stream
 }
 
 // writer remembers what was written.
@@ -70,7 +73,7 @@ func (c *call) raw() ([]byte, error) {
 	if n := c.r.ContentLength; n > 0 {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, most))
+	_, err := buf.ReadFrom(http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, most))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
@@ -94,25 +97,23 @@ func isJSON(contentType string) bool {
 	return !ok || strings.EqualFold(charset, "utf-8")
 }
 
-// body reads the body as strict JSON.
-func (c *call) body() (value.Value, error) {
+// object reads a body that must be an object; an absent body is an empty one where optional is set.
+func (c *call) object(optional bool) (*body.Reader, []byte, error) {
+	if optional && c.r.ContentLength == 0 {
+		return body.Open(value.Object()), nil, nil
+	}
 	raw, err := c.raw()
 	if err != nil {
-		return value.Value{}, err
+		return nil, nil, err
 	}
-	return body.Decode(raw)
-}
-
-// object reads a body that must be an object; an absent body is an empty one where optional is set.
-func (c *call) object(optional bool) (*body.Reader, error) {
-	if optional && c.r.ContentLength == 0 {
-		return body.Open(value.Object()), nil
+	if optional && len(raw) == 0 {
+		return body.Open(value.Object()), nil, nil
 	}
-	v, err := c.body()
+	v, err := body.Decode(raw)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return body.Open(v), nil
+	return body.Open(v), raw, nil
 }
 
 // json answers with a value as JSON.
@@ -126,23 +127,13 @@ func (c *call) json(status int, v any) error {
 
 // bytes answers with JSON that is ready.
 func (c *call) bytes(status int, raw []byte) error {
-	h := c.w.Header()
-	h["Content-Type"] = contentJSON()
-	c.w.WriteHeader(status)
-	_, _ = c.w.Write(raw) //nolint:errcheck // A caller that went away gets nothing, and nobody is left to be told.
-	return nil
+	c.w.Header()["Content-Type"] = []string{mediaJSON}
+	return c.send(status, raw)
 }
-
-func contentJSON() []string { return []string{"application/json"} }
 
 // empty answers 204.
 func (c *call) empty() error {
+	c.answersRequestID()
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// drain reads what is left of a small body, so that the connection can be used again.
-func (c *call) drain() {
-	const most = 256 << 10
-	_, _ = io.CopyN(io.Discard, c.r.Body, most) //nolint:errcheck // The connection is closed where this fails.
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 )
@@ -79,4 +80,40 @@ func (s *Server) look(ctx context.Context) (Health, bool) {
 func (s *Server) metrics(c *call) error {
 	s.deps.Metrics.ServeHTTP(c.w, c.r)
 	return nil
+}
+
+func docHealth() operation {
+	return operation{
+		id: "readHealth", tag: "health", summary: "Health with dependencies", text: "Always 200 while the process answers.",
+		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Health](), "How promptd and what it stands on are.", exampleHealth("ok"))},
+	}
+}
+
+func exampleHealth(status string) any {
+	return example(`{"status": "` + status + `", "version": "1.0.0", "uptime_seconds": 86400.5, "dependencies": {"store": {"status": "ok", "needed": true, "took_ms": 0.2}}}`)
+}
+
+func docLive() operation {
+	return operation{
+		id: "readLive", tag: "health", summary: "Liveness", text: "For probes that restart a process which does not answer.",
+		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Alive](), "The process answers.", example(`{"status": "ok"}`))},
+	}
+}
+
+func docReady() operation {
+	return operation{
+		id: "readReady", tag: "health", summary: "Readiness", text: "For probes and load balancers that choose where requests go.",
+		answers: []reply{
+			jsonReply(http.StatusOK, reflect.TypeFor[Health](), "Requests can be answered.", exampleHealth("ok")),
+			jsonReply(http.StatusServiceUnavailable, reflect.TypeFor[Health](), "Requests should go elsewhere: promptd is about to stop, or lacks what it needs.", exampleHealth("unavailable")),
+		},
+	}
+}
+
+func docMetrics() operation {
+	text := content{schema: textSchema("Prometheus metrics.")}
+	return operation{
+		id: "readMetrics", tag: "health", summary: "Metrics", text: "In the format that the Accept header asks for; admin_listen serves them without a key.",
+		answers: []reply{{status: http.StatusOK, text: "The metrics.", contents: map[string]content{"text/plain": text, "application/openmetrics-text": text}}},
+	}
 }

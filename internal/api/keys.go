@@ -1,12 +1,22 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"reflect"
+	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/promptd/promptd/internal/body"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
+	"github.com/promptd/promptd/internal/value"
 )
 
 // NewKey is the answer that shows a key's secret, once.
@@ -43,7 +53,11 @@ const mostLimit = 1_000_000_000
 
 // createKey is POST /v1/keys.
 func (s *Server) createKey(c *call) error {
-	r, err := c.object(false)
+	name, err := idempotencyKey(c)
+	if err != nil {
+		return err
+	}
+	r, raw, err := c.object(false)
 	if err != nil {
 		return err
 	}
@@ -51,13 +65,35 @@ func (s *Server) createKey(c *call) error {
 	if err != nil {
 		return err
 	}
-	made, secret, err := s.deps.Keys.Create(c.r.Context(), k)
+	return c.onceHidden(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+		if !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(time.Now()) {
+			f := fault.New(fault.Conflict, "expires_at lies in the past: the key would expire before it is made")
+			f.Remediation = "Give a time in the future."
+			f.Entries = []fault.Entry{{Pointer: "/expires_at", Rule: "minimum", Message: f.Detail, Hint: f.Remediation}}
+			return idempotency.Response{}, f
+		}
+		made, secret, err := s.deps.Keys.Create(ctx, k)
+		if err != nil {
+			return idempotency.Response{}, err
+		}
+		return newKey(http.StatusCreated, made, secret)
+	})
+}
+
+func newKey(status int, k key.Key, secret key.Secret) (idempotency.Response, error) {
+	raw, err := json.Marshal(NewKey{shownKey(k), secret.Reveal()})
 	if err != nil {
-		return err
+		return idempotency.Response{}, fmt.Errorf("encode a key: %w", err)
 	}
-	c.w.Header().Set("Location", "/v1/keys/"+string(made.ID))
-	c.w.Header().Set("Cache-Control", "no-store")
-	return c.json(http.StatusCreated, NewKey{made, secret.Reveal()})
+	return idempotency.Response{Status: status, ContentType: mediaJSON, Body: append(raw, '\n')}, nil
+}
+
+// shownKey has a list of models, empty where all are allowed.
+func shownKey(k key.Key) key.Key {
+	if k.Models == nil {
+		k.Models = []string{}
+	}
+	return k
 }
 
 func readKey(r *body.Reader) (key.Key, error) {
@@ -74,7 +110,7 @@ func readKey(r *body.Reader) (key.Key, error) {
 		k.RateLimitPerHour = &n
 	}
 	for _, later := range []string{"tokens_per_minute", "max_concurrency"} {
-		if v, given := r.Value(later); given && v.Text() != "0" {
+		if v, given := r.Value(later); given && v.Kind() == value.KindNumber && !value.Equal(v, value.Int(0)) {
 			r.Fault(later, "unsupported", later+" is not enforced by this version of promptd", "Leave it out.")
 		}
 	}
@@ -106,6 +142,9 @@ func (s *Server) listKeys(c *call) error {
 	q := c.query()
 	limit := q.number("limit", key.DefaultPage, 1, key.MaxPage)
 	cursor, _ := q.text("cursor")
+	if cursor != "" && !isKeyID(cursor) {
+		q.fault("cursor", "cursor", "it is not one that promptd gave", "Send next_cursor unchanged, or none to begin.")
+	}
 	if err := q.done(); err != nil {
 		return err
 	}
@@ -113,17 +152,21 @@ func (s *Server) listKeys(c *call) error {
 	if err != nil {
 		return err
 	}
-	if list == nil {
-		list = []key.Key{}
+	page := Keys{Data: make([]key.Key, 0, len(list)), NextCursor: next}
+	for _, k := range list {
+		page.Data = append(page.Data, shownKey(k))
 	}
-	return c.json(http.StatusOK, Keys{list, next})
+	return c.json(http.StatusOK, page)
+}
+
+// isKeyID says whether a text looks like a key's id.
+func isKeyID(text string) bool {
+	rest, ok := strings.CutPrefix(text, "key_")
+	return ok && len(rest) == 32 && strings.Trim(rest, "0123456789abcdef") == ""
 }
 
 // revokeKey is DELETE /v1/keys/{id}.
 func (s *Server) revokeKey(c *call) error {
-	if err := c.query().done(); err != nil {
-		return err
-	}
 	if _, err := s.deps.Keys.Revoke(c.r.Context(), key.AllTeams(), key.ID(c.r.PathValue("id"))); err != nil {
 		return err
 	}
@@ -132,7 +175,11 @@ func (s *Server) revokeKey(c *call) error {
 
 // rotateKey is POST /v1/keys/{id}/rotate.
 func (s *Server) rotateKey(c *call) error {
-	r, err := c.object(true)
+	name, err := idempotencyKey(c)
+	if err != nil {
+		return err
+	}
+	r, raw, err := c.object(true)
 	if err != nil {
 		return err
 	}
@@ -141,19 +188,22 @@ func (s *Server) rotateKey(c *call) error {
 	if err := r.Done(); err != nil {
 		return err
 	}
-	k, secret, err := s.deps.Keys.Rotate(c.r.Context(), key.AllTeams(), key.ID(c.r.PathValue("id")), grace)
-	if err != nil {
-		return err
-	}
-	c.w.Header().Set("Cache-Control", "no-store")
-	return c.json(http.StatusOK, NewKey{k, secret.Reveal()})
+	return c.onceHidden(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+		k, secret, err := s.deps.Keys.Rotate(ctx, key.AllTeams(), key.ID(c.r.PathValue("id")), grace)
+		if f := fault.Of(err); err != nil && f.Code == fault.Conflict && f.Remediation == "" {
+			revoked := *f
+			revoked.Remediation = "Make another key: a revoked one stays revoked."
+			return idempotency.Response{}, &revoked
+		}
+		if err != nil {
+			return idempotency.Response{}, err
+		}
+		return newKey(http.StatusOK, k, secret)
+	})
 }
 
 // readMe is GET /v1/me.
 func (s *Server) readMe(c *call) error {
-	if err := c.query().done(); err != nil {
-		return err
-	}
 	me := Me{ID: c.caller.Key, Name: c.caller.Name, Team: c.caller.Team, Scopes: c.caller.Scopes, Models: c.caller.Models}
 	if me.Models == nil {
 		me.Models = []string{}
@@ -168,3 +218,82 @@ func (s *Server) readMe(c *call) error {
 	return c.json(http.StatusOK, me)
 }
 
+const keyIDPattern = `^key_[0-9a-f]{32}$`
+
+func keyID() map[string]*huma.Param {
+	return map[string]*huma.Param{"id": idParameter("The key's id.", keyIDPattern, exampleKeyID)}
+}
+
+const exampleKeyID = "key_0199f3c2a4b17c5e9d3e6f708192a3b4"
+
+const exampleKey = `{"id": "` + exampleKeyID + `", "name": "invoice importer", "team": "billing", "scopes": ["analyze", "usage"], "prefix": "pd_live_3kTq",
+	"rate_limit_per_hour": null, "tokens_per_minute": 0, "max_concurrency": 0, "models": [], "budget": null, "created_at": "2026-11-24T08:00:00Z"`
+
+// TransformSchema says what package key says in Go.
+func (NewKey) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema { return describedKey(s) }
+
+// TransformSchema says that a page holds described keys.
+func (Keys) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	describedKey(r.Schema(reflect.TypeFor[key.Key](), false, ""))
+	return s
+}
+
+func describedKey(s *huma.Schema) *huma.Schema {
+	for name, text := range keyTexts() {
+		s.Properties[name].Description = text
+	}
+	if s.Properties["budget"].AnyOf == nil {
+		orNull(s, "budget")
+	}
+	return s
+}
+
+// TransformSchema lets a key without a limit have none.
+func (Me) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	orNull(s, "rate_limit")
+	return s
+}
+
+func docCreateKey() operation {
+	return operation{
+		id: "createKey", tag: "keys", summary: "Make a key",
+		text: "The answer shows the secret, this once; promptd keeps its hash. Under an Idempotency-Key the answer is kept encrypted with the caller's own key, so that only " +
+			"a repetition by the same caller shows it again.",
+		body: &input{of: reflect.TypeFor[CreateKeyRequest](), examples: examples("a key for one team", `{"name": "invoice importer", "team": "billing", "scopes": ["analyze", "usage"]}`)},
+		answers: []reply{jsonReply(http.StatusCreated, reflect.TypeFor[NewKey](), "The key with its secret.",
+			example(exampleKey+`, "key": "pd_live_…"}`)).with("Location", "Idempotent-Replayed")},
+	}
+}
+
+func docListKeys() operation {
+	return operation{
+		id: "listKeys", tag: "keys", summary: "List keys", text: "Those of every team, revoked ones too, the newest first.",
+		query:   []*huma.Param{limitParameter(key.DefaultPage, key.MaxPage), cursorParameter(`^(` + strings.Trim(keyIDPattern, "^$") + `)?$`)},
+		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Keys](), "A page of keys.", example(`{"data": [`+exampleKey+`}]}`))},
+	}
+}
+
+func docRevokeKey() operation {
+	return operation{
+		id: "revokeKey", tag: "keys", summary: "Revoke a key", text: "It is refused everywhere within a second, for good. A second time changes nothing.",
+		path: keyID(), codes: notFound(), answers: []reply{{status: http.StatusNoContent, text: "The key is revoked."}},
+	}
+}
+
+func docRotateKey() operation {
+	return operation{
+		id: "rotateKey", tag: "keys", summary: "Give a key another secret", text: "The answer shows the secret, this once. A revoked key is a 409.",
+		path: keyID(), codes: notFound(), body: &input{
+			of: reflect.TypeFor[RotateKeyRequest](), optional: true, text: "May be left out.", examples: examples("an hour of grace", `{"grace_seconds": 3600}`),
+		},
+		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[NewKey](), "The key with its secret.", example(exampleKey+`, "key": "pd_live_…"}`)).with("Idempotent-Replayed")},
+	}
+}
+
+func docMe() operation {
+	return operation{
+		id: "readMe", tag: "keys", summary: "Who am I and what is left", text: "It counts against no limit, and needs no scope.",
+		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Me](), "The key that asked.", example(`{"id": "`+exampleKeyID+`", "name": "invoice importer", "team": "billing",
+			"scopes": ["analyze", "usage"], "models": [], "rate_limit": {"per_hour": 1000, "remaining": 999, "reset_seconds": 3.6}}`))},
+	}
+}

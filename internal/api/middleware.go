@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -26,26 +27,39 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.cors(w, r) {
 		return
 	}
+	if !clean(r.URL.Path) {
+		// The mux would redirect to the path without its dots and doubled slashes; nothing of ours has such a path, so there is nothing at it.
+		s.nowhere.ServeHTTP(w, r)
+		return
+	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// clean says whether a path is the one that the mux would take it for.
+func clean(p string) bool {
+	if p == "/" || p == "*" {
+		return true
+	}
+	return path.Clean(p) == strings.TrimSuffix(p, "/") && !strings.HasSuffix(p, "//")
 }
 
 // cors answers for the configured origins; it reports whether the request was a preflight and is done.
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return false
-	}
 	origins := s.deps.Settings().Origins
 	if len(origins) == 0 {
 		return false
 	}
 	h := w.Header()
 	h.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
 	if !slices.Contains(origins, origin) && !slices.Contains(origins, "*") {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After, X-Request-ID, Idempotent-Replayed, ETag")
+	h.Set("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After, X-Request-ID, Idempotent-Replayed, Location, ETag")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
@@ -56,24 +70,36 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+func (s *Server) newCall(w http.ResponseWriter, r *http.Request) *call {
+	c := &call{server: s, w: &writer{ResponseWriter: w}, r: r, id: s.deps.NewID()}
+	if id, err := clientRequestID(r); err == nil {
+		c.clientID = id // A bad one is refused where it would be kept.
+	}
+	return c
+}
+
 // endpoint wraps a route: watch, catch panics, let in at the door, tell who calls.
 func (s *Server) endpoint(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, visit := s.deps.Watch.Arrived(r.Context(), r)
-		c := &call{server: s, w: &writer{ResponseWriter: w}, r: r.WithContext(ctx), id: s.deps.NewID()}
+		c := s.newCall(w, r.WithContext(ctx))
 		defer func() {
 			if v := recover(); v != nil {
+				// The value may hold anything, a prompt too; its type and the place are enough.
 				c.problem(fault.New(fault.Internal, "something failed inside promptd").Because(fmt.Errorf("panic of type %T\n%s", v, debug.Stack())))
+			}
+			if c.stream != nil {
+				c.stream.close()
 			}
 			visit.Left(rt.path, c.w.status, c.w.bytes, c.id, c.caller)
 		}()
-		if err := s.admitted(c, rt); err != nil {
+		if err := s.admitted(c, &rt); err != nil {
 			c.problem(err)
 		}
 	})
 }
 
-func (s *Server) admitted(c *call, rt route) error {
+func (s *Server) admitted(c *call, rt *route) error {
 	if !rt.open {
 		// Health and documents stay reachable when everything else is full.
 		if err := s.deps.Door.Enter(c.r.Context()); err != nil {
@@ -84,10 +110,27 @@ func (s *Server) admitted(c *call, rt route) error {
 	if err := s.authenticate(c, rt); err != nil {
 		return err
 	}
+	if err := suits(c, &rt.doc); err != nil {
+		return err
+	}
 	return rt.handle(c)
 }
 
-func (s *Server) authenticate(c *call, rt route) error {
+// suits refuses query parameters where a route has none, and callers who can't take its answer.
+func suits(c *call, o *operation) error {
+	if o.id == "" || o.document {
+		return nil
+	}
+	if o.answersJSON() && !accepts(c.r.Header.Values("Accept"), o.media()...) {
+		return fault.New(fault.NotAcceptable, "the Accept header allows none of %s", strings.Join(o.media(), ", "))
+	}
+	if len(o.query) > 0 || c.r.URL.RawQuery == "" {
+		return nil // Or the handler reads them.
+	}
+	return c.query().done()
+}
+
+func (s *Server) authenticate(c *call, rt *route) error {
 	if rt.open {
 		return nil
 	}

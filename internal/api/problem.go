@@ -16,17 +16,27 @@ import (
 // problem answers with an RFC 9457 problem document. This is the one place where an error becomes HTTP.
 func (c *call) problem(err error) {
 	f := fault.Of(err)
+	if c.r.Context().Err() != nil {
+		defer func() { c.w.status = gone }()
+		if f.Code == fault.Internal {
+			f = fault.New(fault.Timeout, "the caller went away before the answer").Because(err)
+		}
+	}
 	if f.Code == fault.Internal {
 		c.server.deps.Log.LogAttrs(c.r.Context(), slog.LevelError, "request failed inside promptd",
 			slog.String("http.request.id", c.id), slog.String("error.message", err.Error()))
 	}
+	var failure *pipeline.Failure
+	errors.As(err, &failure)
+	if c.stream != nil {
+		_ = c.stream.send("error", c.document(f, failure)) //nolint:errcheck // As in send.
+		return
+	}
 	if c.w.status != 0 {
 		return // Something was sent already; a second answer would corrupt it.
 	}
-	var failure *pipeline.Failure
-	errors.As(err, &failure)
 	h := c.w.Header()
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", mediaProblem)
 	h.Set("Cache-Control", "no-store")
 	if wait := retryAfter(f); wait != "" {
 		h.Set("Retry-After", wait)
@@ -34,9 +44,11 @@ func (c *call) problem(err error) {
 	if f.Code == fault.Unauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
-	c.w.WriteHeader(f.Code.Status())
-	_, _ = c.w.Write(append(problemDocument(f, c.id, failure), '\n')) //nolint:errcheck // As in bytes.
+	_ = c.send(f.Code.Status(), append(c.document(f, failure), '\n')) //nolint:errcheck // It has none.
 }
+
+// gone is the status that is counted where the caller left before its answer. It is never sent, and no fault of the service.
+const gone = 499
 
 func retryAfter(f *fault.Fault) string {
 	switch {
@@ -49,8 +61,8 @@ func retryAfter(f *fault.Fault) string {
 	}
 }
 
-// problemDocument writes the document. The caller's own texts are not in it: entries name places and rules.
-func problemDocument(f *fault.Fault, id string, failure *pipeline.Failure) []byte {
+// document writes the problem document. The caller's own texts are not in it: entries name places and rules.
+func (c *call) document(f *fault.Fault, failure *pipeline.Failure) []byte {
 	row := f.Code.Row()
 	dst := make([]byte, 0, 512)
 	dst = append(dst, `{"type":`...)
@@ -64,10 +76,10 @@ func problemDocument(f *fault.Fault, id string, failure *pipeline.Failure) []byt
 	dst = append(dst, `,"code":`...)
 	dst = value.AppendQuoted(dst, row.Name)
 	dst = append(dst, `,"request_id":`...)
-	dst = value.AppendQuoted(dst, id)
-	if failure != nil && failure.ClientRequestID != "" {
+	dst = value.AppendQuoted(dst, c.id)
+	if c.clientID != "" {
 		dst = append(dst, `,"client_request_id":`...)
-		dst = value.AppendQuoted(dst, failure.ClientRequestID)
+		dst = value.AppendQuoted(dst, c.clientID)
 	}
 	dst = append(dst, `,"errors":`...)
 	dst = appendEntries(dst, f, failure)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/fault"
 )
@@ -33,6 +34,9 @@ func (q *query) fault(name, rule, message, hint string) {
 	q.faults = append(q.faults, fault.Entry{Rule: rule, Message: message, Hint: hint})
 }
 
+// mostParameter bounds a parameter's text, in characters.
+const mostParameter = 512
+
 // text reads an optional parameter; given tells an empty one from none.
 func (q *query) text(name string) (value string, given bool) {
 	q.known = append(q.known, name)
@@ -43,8 +47,7 @@ func (q *query) text(name string) (value string, given bool) {
 	if len(list) > 1 {
 		q.fault(name, "once", "it is given more than once", "Give it once.")
 	}
-	const most = 512
-	if len(list[0]) > most || strings.ContainsFunc(list[0], func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\uFFFD' }) {
+	if utf8.RuneCountInString(list[0]) > mostParameter || strings.ContainsFunc(list[0], func(r rune) bool { return r < 0x20 || r == 0x7f || r == utf8.RuneError }) {
 		q.fault(name, "format", "it is too long or holds characters that no value has", "")
 		return "", true
 	}
@@ -79,14 +82,31 @@ func (q *query) flag(name string) bool {
 	}
 }
 
-// time reads an optional RFC 3339 time or date.
+// enum reads an optional parameter that must be one of those allowed.
+func (q *query) enum(name string, allowed ...string) string {
+	text, given := q.text(name)
+	if given && !slices.Contains(allowed, text) {
+		q.fault(name, "enum", "it has a value that it does not take", "Use one of: "+strings.Join(allowed, ", ")+".")
+		return ""
+	}
+	return text
+}
+
+// time reads an optional RFC 3339 time or date. Times that no request can have had are brought to the nearest that can be counted in nanoseconds.
 func (q *query) time(name string) time.Time {
 	text, given := q.text(name)
 	if !given {
 		return time.Time{}
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 && t.Year() < 2262 {
+		t, err := time.Parse(layout, strings.ToUpper(text))
+		switch {
+		case err != nil:
+		case t.Year() < 1970:
+			return time.Unix(0, 0).UTC()
+		case t.Year() > 2261:
+			return time.Date(2261, time.December, 31, 23, 0, 0, 0, time.UTC)
+		default:
 			return t.UTC()
 		}
 	}

@@ -3,7 +3,10 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/usage"
@@ -69,7 +72,7 @@ func (s *Server) listRequests(c *call) error {
 	f := usage.Filter{Limit: q.number("limit", usage.DefaultPage, 1, usage.MaxPage), From: q.time("from"), To: q.time("to"), Status: q.number("status", 0, 100, 599)}
 	text := func(name string) string { s, _ := q.text(name); return s }
 	f.Key, f.Provider, f.Model, f.Schema = key.ID(text("key")), text("provider"), text("model"), text("schema")
-	f.ValidationStatus, f.After = text("validation_status"), usage.Cursor(text("cursor"))
+	f.ValidationStatus, f.After = q.enum("validation_status", "", "passed", "failed", "needs_input"), usage.Cursor(text("cursor"))
 	if err := q.done(); err != nil {
 		return err
 	}
@@ -89,9 +92,6 @@ func (s *Server) listRequests(c *call) error {
 
 // readRequest is GET /v1/requests/{id}.
 func (s *Server) readRequest(c *call) error {
-	if err := c.query().done(); err != nil {
-		return err
-	}
 	if err := s.flushed(c); err != nil {
 		return err
 	}
@@ -104,9 +104,6 @@ func (s *Server) readRequest(c *call) error {
 
 // deleteRequest is DELETE /v1/requests/{id}.
 func (s *Server) deleteRequest(c *call) error {
-	if err := c.query().done(); err != nil {
-		return err
-	}
 	if err := s.flushed(c); err != nil {
 		return err
 	}
@@ -114,4 +111,49 @@ func (s *Server) deleteRequest(c *call) error {
 		return err
 	}
 	return c.empty()
+}
+
+// TransformSchema says what the raw parts are.
+func (Request) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Properties["attempts"] = r.Schema(reflect.TypeFor[[]Attempt](), true, "")
+	s.Properties["validation"] = r.Schema(reflect.TypeFor[Validation](), true, "")
+	s.Properties["answer"].Description = "The data of the answer, where texts are kept."
+	return s
+}
+
+const exampleRequest = `{"request_id": "0199f3c2-a4b1-7c5e-9d3e-6f708192a3b4", "team": "billing", "key": "` + exampleKeyID + `", "created_at": "2026-11-24T08:00:00Z", "status": 200,
+	"validation_status": "passed", "provider": "gemini", "model": "gemini-2.5-flash", "dialect_mode": "strict", "cached": false, "coalesced": false, "language": "en",
+	"input_tokens": 210, "output_tokens": 48, "cached_input_tokens": 0, "cost_usd": 0.000183, "processing_time_ms": 812.4, "overhead_ms": 0.41}`
+
+func requestID() map[string]*huma.Param {
+	return map[string]*huma.Param{"id": idParameter("The request_id of an answer.", `^[^/\u0000-\u001f\u007f\ufffd]{1,200}$`, "0199f3c2-a4b1-7c5e-9d3e-6f708192a3b4")}
+}
+
+func docListRequests() operation {
+	return operation{
+		id: "listRequests", tag: "history", summary: "List requests", text: "Those of the caller's team, the newest first, without their attempts and texts.",
+		query: []*huma.Param{
+			limitParameter(usage.DefaultPage, usage.MaxPage), cursorParameter(usage.CursorPattern),
+			timeParameter("from", "Requests from then on."), timeParameter("to", "Requests before then."),
+			numberParameter("status", "Requests answered with that HTTP status.", 100, 599, nil),
+			enumParameter("validation_status", "Requests whose answer was judged so.", "", "passed", "failed", "needs_input"),
+			textParameter("key", "Requests of one key, by its id."), textParameter("provider", "Requests answered by one provider."),
+			textParameter("model", "Requests answered by one model."), textParameter("schema", "Requests with one registered schema."),
+		},
+		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Requests](), "A page of requests.", example(`{"data": [`+exampleRequest+`]}`))},
+	}
+}
+
+func docReadRequest() operation {
+	return operation{
+		id: "readRequest", tag: "history", summary: "Read a request", text: "With every attempt, the validation report, and the texts where they are kept.",
+		path: requestID(), codes: notFound(), answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Request](), "The request.", example(exampleRequest))},
+	}
+}
+
+func docDeleteRequest() operation {
+	return operation{
+		id: "deleteRequest", tag: "history", summary: "Remove a request", text: "With its texts. What it used and cost stays in the sums.",
+		path: requestID(), codes: notFound(), answers: []reply{{status: http.StatusNoContent, text: "The request is removed."}},
+	}
 }

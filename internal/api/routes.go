@@ -68,12 +68,15 @@ func (s *Server) mount() error {
 			return fault.New(fault.MethodNotAllowed, "this path takes %s", allow)
 		}}))
 	}
-	s.mux.Handle("/", s.endpoint(route{open: true, handle: func(c *call) error {
-		if c.r.URL.Path == "/" && c.r.Method == http.MethodGet {
+	s.nowhere = s.endpoint(route{open: true, handle: func(c *call) error {
+		if c.r.URL.Path == "/" && (c.r.Method == http.MethodGet || c.r.Method == http.MethodHead) {
 			http.Redirect(c.w, c.r, "/docs", http.StatusFound)
 			return nil
 		}
-		return fault.New(fault.NotFound, "there is nothing at this path")
-	}}))
+		return notHere()
+	}})
+	s.mux.Handle("/", s.nowhere)
 	return s.document()
 }
+
+func notHere() error { return fault.New(fault.NotFound, "there is nothing at this path") }

@@ -51,7 +51,7 @@ type Flusher interface {
 
 // Cache is what the API does with the cache: invalidate and count.
 type Cache interface {
-	cache.Reader
+	cache.StatsReader
 	Drop(ctx context.Context, tags ...cache.Tag) (int, error)
 }
 
@@ -99,13 +99,17 @@ type Settings struct {
 type Server struct {
 	deps    Deps
 	mux     *http.ServeMux
+	nowhere http.Handler
 	started time.Time
+	spec    *file
+	pages   map[string]*file
+	veil    veil
 	draining
 }
 
 // New makes a server.
 func New(d Deps) (*Server, error) {
-	s := &Server{deps: d, mux: http.NewServeMux(), started: time.Now()}
+	s := &Server{deps: d, mux: http.NewServeMux(), started: time.Now(), veil: newVeil()}
 	if err := s.mount(); err != nil {
 		return nil, err
 	}
@@ -123,7 +127,7 @@ func (s *Server) Admin() *http.ServeMux {
 	for _, r := range s.routes() {
 		if r.admin {
 			mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) {
-				c := &call{server: s, w: &writer{ResponseWriter: w}, r: req, id: s.deps.NewID()}
+				c := s.newCall(w, req)
 				if err := r.handle(c); err != nil {
 					c.problem(err)
 				}

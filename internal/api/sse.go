@@ -11,6 +11,9 @@ import (
 // heartbeat is how often a silent stream shows that it lives.
 const heartbeat = 15 * time.Second
 
+// patience is how long one event may take to get out.
+const patience = 30 * time.Second
+
 // stream writes server-sent events with ids. It is safe for concurrent use: the heartbeat comes from a goroutine of its own, which close ends and waits for.
 type stream struct {
 	mu sync.Mutex
@@ -22,6 +25,14 @@ type stream struct {
 
 	stop context.CancelFunc
 	beat sync.WaitGroup
+}
+
+// openStream makes the answer an event stream.
+func (c *call) openStream() {
+	if c.clientID != "" { // Our own id of the request is not known yet.
+		c.w.Header()["X-Request-Id"] = []string{c.clientID}
+	}
+	c.stream = openStream(c.r.Context(), c.w)
 }
 
 // openStream sends the headers of an event stream.
@@ -75,6 +86,8 @@ func (s *stream) write(b []byte) {
 	if s.err != nil {
 		return
 	}
+	// A reader that does not read must not hold its place for ever; writers without deadlines are those of tests.
+	_ = s.out.SetWriteDeadline(time.Now().Add(patience)) //nolint:errcheck // As said.
 	if _, s.err = s.w.Write(b); s.err == nil {
 		s.flush()
 	}
@@ -90,4 +103,5 @@ func (s *stream) flush() {
 func (s *stream) close() {
 	s.stop()
 	s.beat.Wait()
+	_ = s.out.SetWriteDeadline(time.Time{}) //nolint:errcheck // The connection's next request begins without one.
 }

@@ -2,6 +2,9 @@ package api
 
 import (
 	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/usage"
@@ -70,4 +73,28 @@ func (s *Server) readUsage(c *call) error {
 		out.Rows = append(out.Rows, UsageRow{r.Key, r.Team, r.Provider, r.Model, r.Schema, r.Day, sums(r.Sums)})
 	}
 	return c.json(http.StatusOK, out)
+}
+
+func docUsage() operation {
+	var groups []any
+	for _, g := range usage.Groups() {
+		groups = append(groups, string(g))
+	}
+	no := false
+	return operation{
+		id: "readUsage", tag: "history", summary: "Sum up usage",
+		text: "Requests, tokens and cost of the caller's team, by groups. Sums are kept by the hour (UTC): from is rounded down to an hour and to up.",
+		query: []*huma.Param{
+			timeParameter("from", "Requests from then on."), timeParameter("to", "Requests before then."),
+			{
+				Name: "group_by", In: "query", Style: "form", Explode: &no, Description: "A row for each of these, separated by commas: `key,model,day`.",
+				Schema: &huma.Schema{Type: huma.TypeArray, UniqueItems: true, Items: &huma.Schema{Type: huma.TypeString, Enum: groups}},
+			},
+			flagParameter("all_teams", "Sum up every team; for keys with the scope admin."),
+		},
+		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Usage](), "The sums.", example(`{"rows": [{"model": "gemini-2.5-flash", "day": "2026-11-24", "requests": 2, "passed": 2,
+			"cached": 1, "coalesced": 0, "input_tokens": 210, "output_tokens": 48, "cached_input_tokens": 0, "cost_usd": 0.000183, "unpriced_requests": 0}],
+			"total": {"requests": 2, "passed": 2, "cached": 1, "coalesced": 0, "input_tokens": 210, "output_tokens": 48, "cached_input_tokens": 0, "cost_usd": 0.000183,
+			"unpriced_requests": 0}}`))},
+	}
 }

@@ -2,7 +2,6 @@ package usage
 
 import (
 	"context"
-	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
@@ -77,9 +76,12 @@ func (f Filter) Checked() (Filter, error) {
 // Cursor is a place in the list of requests: the time and id of the last one seen. It stays right while records are added.
 type Cursor string
 
+// CursorPattern matches every cursor, and the empty one; what it matches is a place.
+const CursorPattern = `^(-?[0-9a-z]{1,11}\.[0-9A-Za-z_-]{1,128})?$`
+
 // CursorAt gives the place of a record.
 func CursorAt(t time.Time, id string) Cursor {
-	return Cursor(base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(t.UnixMicro(), 36) + "." + id)))
+	return Cursor(strconv.FormatInt(t.UnixMicro(), 36) + "." + id)
 }
 
 // Place gives the time in Unix microseconds and the id, or a fault where the text is no cursor. An empty cursor has no id.
@@ -87,12 +89,14 @@ func (c Cursor) Place() (micros int64, id string, err error) {
 	if c == "" {
 		return 0, "", nil
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(string(c))
-	when, id, ok := strings.Cut(string(raw), ".")
-	if err == nil {
-		micros, err = strconv.ParseInt(when, 36, 64)
+	const digits, most = 11, 128 // Eleven digits to the base of 36 fit 63 bits.
+	when, id, ok := strings.Cut(string(c), ".")
+	ok = ok && id != "" && len(id) <= most && len(strings.TrimPrefix(when, "-")) <= digits && !strings.HasPrefix(when, "+") && when == strings.ToLower(when)
+	for _, b := range []byte(id) {
+		ok = ok && (b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || b == '-')
 	}
-	if err != nil || !ok || id == "" {
+	micros, err = strconv.ParseInt(when, 36, 64)
+	if err != nil || !ok {
 		return 0, "", fault.Invalid("", "cursor", "the cursor is not one that promptd gave", "send next_cursor unchanged, or none to begin")
 	}
 	return micros, id, nil
