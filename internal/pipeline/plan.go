@@ -70,7 +70,7 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) 
 	}
 	p := &plan{lowered: lowered, bounded: lowered.Capped()}
 	p.capped = !value.Identical(p.bounded, lowered.Schema)
-	if p.meta, err = s.meta.Write(sch.Value(), lowered, c.Model.Capability.Small); err != nil {
+	if p.meta, err = s.meta.Write(sch, lowered, c.Model.Capability.Small); err != nil {
 		return nil, err
 	}
 	p.shape = repair.ShapeOf(sch.Value())
