@@ -114,6 +114,20 @@ func (f *folder) files(t *testing.T) []*file {
 	return all
 }
 
+// excused reports whether the line of a place carries an exception from a linter with its reason.
+func (f *file) excused(n ast.Node, linter string) bool {
+	line := f.set.Position(n.Pos()).Line
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			reason, ok := strings.CutPrefix(c.Text, "//nolint:"+linter+" // ")
+			if ok && reason != "" && f.set.Position(c.Pos()).Line == line {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // selections calls see for every use of a name of an imported package, such as http.Server: the import's path and the name.
 func (f *file) selections(see func(importPath, name string, at ast.Node)) {
 	names := map[string]string{}
