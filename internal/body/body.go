@@ -78,8 +78,15 @@ func (r *Reader) Pointer(field string) string { return value.AppendPointer(r.poi
 
 // Value gives a field's value as it is.
 func (r *Reader) Value(field string) (value.Value, bool) {
-	r.known = append(r.known, field)
+	r.know(field)
 	return r.object.Get(field)
+}
+
+// know notes a field that has a meaning here; a field may be read more than once.
+func (r *Reader) know(field string) {
+	if !slices.Contains(r.known, field) {
+		r.known = append(r.known, field)
+	}
 }
 
 func (r *Reader) typed(field string, kind value.Kind) (value.Value, bool) {
@@ -102,7 +109,7 @@ func (r *Reader) String(field, otherwise string) string {
 // Nullable reads an optional string that may be null, which means the same as absent.
 func (r *Reader) Nullable(field string) string {
 	if v, ok := r.object.Get(field); ok && v.IsNull() {
-		r.known = append(r.known, field)
+		r.know(field)
 		return ""
 	}
 	return r.String(field, "")

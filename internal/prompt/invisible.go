@@ -40,8 +40,8 @@ func invisible(r rune) bool {
 	return r >= 0x1BCA0 && r <= 0x1BCA3 || r >= 0x1D173 && r <= 0x1D17A || r >= tagBase && r <= 0xE0FFF
 }
 
-// context is what stands before a character, as far as it decides.
-type context struct {
+// surroundings are what stands before a character, as far as it decides.
+type surroundings struct {
 	// last is the character before, base the last one that is neither a combining mark nor invisible.
 	last, base rune
 	// hidden says that the character before is invisible itself.
@@ -49,7 +49,7 @@ type context struct {
 }
 
 // start takes in the last characters of a text without invisible ones.
-func (c *context) start(s string) {
+func (c *surroundings) start(s string) {
 	for i := len(s); i > 0; {
 		r, size := utf8.DecodeLastRuneInString(s[:i])
 		if i == len(s) {
@@ -65,7 +65,7 @@ func (c *context) start(s string) {
 
 // keep decides about a character between those already seen and the rest. It says -1 where the character goes, else how many bytes
 // of the rest stay together with it.
-func (c *context) keep(r rune, rest string) int {
+func (c *surroundings) keep(r rune, rest string) int {
 	if !invisible(r) {
 		c.last, c.hidden = r, false
 		if !unicode.Is(unicode.Mn, r) {
@@ -85,7 +85,7 @@ func (c *context) keep(r rune, rest string) int {
 }
 
 // needs tells whether the neighbours need an invisible character.
-func (c *context) needs(r, next rune) bool {
+func (c *surroundings) needs(r, next rune) bool {
 	if r == joiner && pictographic(c.base) && (!c.hidden || c.last == emojiForm) && pictographic(next) {
 		return true
 	}
@@ -121,7 +121,7 @@ func (c *context) needs(r, next rune) bool {
 }
 
 // script is a character whose script is that of the text so far: marks that any script may use say nothing, so the letter below them is asked.
-func (c *context) script() rune {
+func (c *surroundings) script() rune {
 	if unicode.Is(unicode.Inherited, c.last) {
 		return c.base
 	}

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"strings"
@@ -56,34 +57,30 @@ func NewWriter() (*Writer, error) {
 
 // view is what the templates see.
 type view struct {
-	Enforced      bool
-	NullForAbsent bool
+	// Schema is the schema as text; empty where the provider itself shows the model the schema that it is sent.
 	Schema        string
+	NullForAbsent bool
 	Residue       []string
 	Examples      []string
 }
 
+// Bounds of what is said beside the schema, so that a meta-prompt stays small whatever the schema holds.
 const (
-	mostExamples = 3
-	mostResidue  = 20
+	mostExamples     = 3
+	mostExampleBytes = 4_000
+	mostResidue      = 20
+	mostResidueBytes = 2_000
 )
 
-// Write renders the meta-prompt of a schema lowered for a model. The schema and its constraints are said once: where the provider enforces the
-// lowered schema, only what it does not enforce is said.
-func (w *Writer) Write(s value.Value, l lowering.Lowered, small bool) (MetaPrompt, error) {
-	v := view{Enforced: l.Mode == lowering.Strict || l.Mode == lowering.Tool}
-	v.NullForAbsent = v.Enforced
-	if !v.Enforced {
-		// A grammar forces the form but tells the model nothing of what the fields mean, so only the strict modes leave the schema out.
-		v.Schema = told(s, l).String()
+// Write renders the meta-prompt of a schema lowered for a model. Schema and constraints are said once: either here, or in the schema that the
+// provider shows the model, with the constraints that it does not enforce in the descriptions. Only what those leave out is said here.
+func (w *Writer) Write(s *schema.Schema, l lowering.Lowered, small bool) (MetaPrompt, error) {
+	v := view{NullForAbsent: l.Mode == lowering.Strict, Examples: examples(s, l)}
+	if l.Shown.IsNull() {
+		v.Residue = unsaid(l.Residue)
+	} else {
+		v.Schema = withoutExamples(s.Value(), l.Shown).String()
 	}
-	for i, r := range l.Residue {
-		if !v.Enforced || i == mostResidue {
-			break
-		}
-		v.Residue = append(v.Residue, constraint(r))
-	}
-	v.Examples = examples(s, l)
 	t := w.full
 	if small {
 		t = w.short
@@ -95,38 +92,72 @@ func (w *Writer) Write(s value.Value, l lowering.Lowered, small bool) (MetaPromp
 	return MetaPrompt{system: strings.TrimRight(b.String(), "\n"), reask: w.reask}, nil
 }
 
-// told is the schema as the model reads it: the lowered one under a grammar, since it must answer in that shape, else the caller's own.
-func told(s value.Value, l lowering.Lowered) value.Value {
-	if l.Mode == lowering.Grammar && !l.Schema.IsNull() {
-		return l.Schema
+// withoutExamples takes the root's examples out of the schema as it is told: they are said behind it, in the shape in which the model answers.
+func withoutExamples(own, told value.Value) value.Value {
+	if _, ok := told.Get("examples"); ok {
+		return told.Without("examples")
 	}
-	return s
+	if _, ok := own.Get("examples"); !ok {
+		return told
+	}
+	properties, _ := told.Get("properties") // The root was wrapped: it is the only property.
+	for name, inner := range properties.Members() {
+		told = told.With("properties", value.Object(value.Member{Name: name, Value: inner.Without("examples")}))
+	}
+	return told
 }
 
-func constraint(r lowering.Residue) string {
-	at := r.Pointer
-	if at == "" {
-		at = "the answer"
+// unsaid are the constraints that no description says, as far as they have room.
+func unsaid(residue []lowering.Residue) []string {
+	var lines []string
+	room := mostResidueBytes
+	for _, r := range residue {
+		if r.Said() || len(lines) == mostResidue {
+			continue
+		}
+		at := r.Pointer
+		if at == "" {
+			at = "the whole answer"
+		}
+		if line := at + ": " + r.Keyword + " " + r.Value.String(); len(line) <= room {
+			room -= len(line)
+			lines = append(lines, line)
+		}
 	}
-	return at + ": " + r.Keyword + " " + r.Value.String()
+	return lines
 }
 
-// examples are the schema's own, lowered, as far as they translate.
-func examples(s value.Value, l lowering.Lowered) []string {
-	list, ok := s.Get("examples")
-	if !ok {
+// examples are the schema's own in the shape in which the model answers. An example that the schema itself does not allow would teach the model to
+// fail, so it is left out.
+func examples(s *schema.Schema, l lowering.Lowered) []string {
+	list, ok := s.Value().Get("examples")
+	if !ok || list.Kind() != value.KindArray {
 		return nil
 	}
 	var texts []string
+	room := mostExampleBytes
 	for _, example := range list.Items() {
-		if lowered, err := l.Lower(example); err == nil && len(texts) < mostExamples {
-			texts = append(texts, lowered.String())
+		if len(texts) == mostExamples {
+			break
+		}
+		valid, _ := s.Accept(context.Background(), example) // Bounded in steps, and done once for a schema and a model.
+		if !valid.OK() {
+			continue
+		}
+		lowered, err := l.Lower(example)
+		if err != nil {
+			continue
+		}
+		if text := lowered.String(); len(text) <= room {
+			room -= len(text)
+			texts = append(texts, text)
 		}
 	}
 	return texts
 }
 
-// Messages builds the conversation of a first attempt: the stable instruction, then the caller's text fenced as data.
+// Messages builds the conversation of a first attempt: the stable instruction, then the caller's text fenced as data. Neighbouring turns of one role
+// become one message, since the chat templates of many models take roles in turn alone.
 func (m MetaPrompt) Messages(p Prompt) []dialect.Message {
 	if len(p.Messages) == 0 {
 		return []dialect.Message{text(dialect.System, m.system), text(dialect.User, fence(p.Text))}
@@ -144,17 +175,25 @@ func (m MetaPrompt) Messages(p Prompt) []dialect.Message {
 			case part.Image != "":
 				parts = append(parts, dialect.Part{Image: part.Image})
 			case turn.Role == "system":
-				parts = append(parts, dialect.Part{Text: "Guidance of the caller for this task:\n" + part.Text})
+				// It stands behind the instruction, not in it: the instruction stays the same bytes for every request.
+				parts = append(parts, dialect.Part{Text: guidance + part.Text})
 			case role == dialect.User:
 				parts = append(parts, dialect.Part{Text: fence(part.Text)})
 			default:
 				parts = append(parts, dialect.Part{Text: part.Text})
 			}
 		}
+		if last := &messages[len(messages)-1]; last.Role == role {
+			last.Parts = append(last.Parts, parts...)
+			continue
+		}
 		messages = append(messages, dialect.Message{Role: role, Parts: parts})
 	}
 	return messages
 }
+
+// guidance stands before what the caller says as system: it is the caller's own wish, not part of the text.
+const guidance = "Guidance of the caller for this task:\n"
 
 // Reask adds to a conversation the model's answer and what is wrong with it.
 func (m MetaPrompt) Reask(messages []dialect.Message, answer string, report schema.Report) ([]dialect.Message, error) {

@@ -79,7 +79,7 @@ func suspicious(s string, from int) int {
 func withoutInvisible(s string, from int) (string, shifts) {
 	var out []byte
 	var moved shifts
-	var seen context
+	var seen surroundings
 	seen.start(s[:from])
 	rest := 0 // Where the part begins that is not copied yet.
 	for i := from; i < len(s); {

@@ -48,13 +48,15 @@ func Read(v value.Value, d Defaults) (Prompt, error) {
 func readText(r *body.Reader, q *Prompt) {
 	_, hasText := r.Value("prompt")
 	_, hasMessages := r.Value("messages")
-	for _, later := range []string{"template", "parameters"} {
-		if _, ok := r.Value(later); ok {
-			r.Fault(later, "unsupported", later+" needs the template registry, which this version of promptd does not have", "Send the whole text as prompt.")
-			return
-		}
-	}
+	_, hasTemplate := r.Value("template")
+	_, hasParameters := r.Value("parameters")
 	switch {
+	case hasTemplate || hasParameters:
+		later := "template"
+		if !hasTemplate {
+			later = "parameters"
+		}
+		r.Fault(later, "unsupported", later+" needs the template registry, which this version of promptd does not have", "Send the whole text as prompt.")
 	case hasText && hasMessages:
 		r.Fault("messages", "exclusive", "prompt and messages exclude each other", "Send one of them.")
 	case hasMessages:
@@ -67,10 +69,13 @@ func readText(r *body.Reader, q *Prompt) {
 }
 
 func readMessages(r *body.Reader) []Message {
-	items := r.Objects("messages")
-	if n := len(items); n == 0 || n > mostMessages {
+	if v, _ := r.Value("messages"); v.Kind() == value.KindArray && (v.Len() == 0 || v.Len() > mostMessages) {
 		r.Fault("messages", "items", "messages must hold 1 to 100 messages", "")
 		return nil
+	}
+	items := r.Objects("messages")
+	if len(items) == 0 {
+		return nil // None of them is an object, which is a fault already.
 	}
 	messages := make([]Message, 0, len(items))
 	users := 0
@@ -117,6 +122,9 @@ func readParts(item *body.Reader) []Part {
 			if _, ok := part.Value("type"); !ok {
 				part.Fault("type", "required", "type is missing", "Use text or image_url.")
 			}
+			for _, field := range []string{"text", "image_url"} {
+				part.Value(field) // Which of them belongs here is not known; neither is another fault.
+			}
 		}
 	}
 	return parts
@@ -135,11 +143,27 @@ func readImage(part *body.Reader) Part {
 
 func isDataURL(url string) bool {
 	for _, kind := range []string{"png", "jpeg", "webp", "gif"} {
-		if strings.HasPrefix(url, "data:image/"+kind+";base64,") {
-			return true
+		if data, ok := strings.CutPrefix(url, "data:image/"+kind+";base64,"); ok {
+			return isBase64(data)
 		}
 	}
 	return false
+}
+
+// isBase64 tells whether a text is base64 with padding, and not empty. It is not decoded: an image may be as large as the body.
+func isBase64(s string) bool {
+	if s == "" || len(s)%4 != 0 {
+		return false
+	}
+	s = strings.TrimSuffix(strings.TrimSuffix(s, "="), "=")
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func readSchema(r *body.Reader, q *Prompt) {

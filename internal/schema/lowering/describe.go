@@ -61,6 +61,15 @@ func sentence(before, after string) string {
 	return before + " " + after
 }
 
+// Said tells whether the description in the lowered schema says the constraint, or nothing needs to be said of it. The others are too long for one.
+func (r Residue) Said() bool {
+	switch r.Keyword {
+	case "uniqueItems", "dependentRequired":
+		return true
+	}
+	return sayConstraint(r) != ""
+}
+
 func sayConstraint(r Residue) string {
 	switch r.Keyword {
 	case "uniqueItems":
