@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/promptd/promptd/internal/value"
@@ -172,13 +173,7 @@ func (h *preamble) tagByte(c byte) {
 	}
 }
 
-func isReasoning(tag string) bool {
-	switch tag {
-	case "think", "thinking", "thought", "reasoning", "reflection", "scratchpad":
-		return true
-	}
-	return false
-}
+func isReasoning(tag string) bool { return slices.Contains(reasoningTags(), tag) }
 
 // startValue begins the value, unless the schema or the fence speaks against it.
 func (s *Stream) startValue(c byte, at int) {

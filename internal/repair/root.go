@@ -33,6 +33,12 @@ func (p *parser) read() (Result, error) {
 		p.note(KindByteOrderMark, 0)
 		p.at = len("\ufeff")
 	}
+	if result, ok := p.blockYAML(); ok {
+		return result, nil
+	}
+	if result, ok := p.elements(); ok {
+		return result, nil
+	}
 	if result, ok, err := p.stringified(); ok {
 		return result, err
 	}
@@ -139,7 +145,7 @@ func (r *root) fence(to int) {
 func (r *root) tag() bool {
 	p := r.p
 	rest := p.text[p.at:]
-	for _, name := range []string{"think", "thinking", "thought", "reasoning", "reflection", "scratchpad"} {
+	for _, name := range reasoningTags() {
 		switch {
 		case strings.HasPrefix(rest, "<"+name+">"):
 			p.note(KindReasoning, p.at)
@@ -155,6 +161,11 @@ func (r *root) tag() bool {
 		return true
 	}
 	return false
+}
+
+// reasoningTags gives the names of the tags in which models think.
+func reasoningTags() []string {
+	return []string{"think", "thinking", "thought", "reasoning", "reflection", "scratchpad"}
 }
 
 // plausible reports whether the bracket at the cursor begins a value and not a word in brackets. Where no prose was seen it always does.
