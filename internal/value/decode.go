@@ -2,6 +2,7 @@ package value
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -202,9 +203,10 @@ func (d *decoder) array(depth int) (Value, bool) {
 		return Value{kind: KindArray, members: []Member{}}, true
 	}
 	for {
+		place := len(d.stack) - base // A value with a fault leaves its members on the stack.
 		v, ok := d.value(depth)
 		if !ok {
-			d.path = append(d.path, itoa(len(d.stack)-base))
+			d.path = append(d.path, strconv.Itoa(place))
 			return Value{}, false
 		}
 		d.stack = append(d.stack, Member{Value: v})
@@ -439,5 +441,3 @@ func (d *decoder) hex4(i int) (rune, bool) {
 	}
 	return r, true
 }
-
-func itoa(i int) string { return fmt.Sprint(i) }

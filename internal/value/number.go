@@ -17,9 +17,14 @@ const (
 // Int gives a number.
 func Int(i int64) Value { return Value{kind: KindNumber, text: strconv.FormatInt(i, 10)} }
 
-// Float gives a number in the shortest text that reads back as the same double; it must be finite.
+// Float gives a number in the shortest digits that read back as the same double; it must be finite.
 func Float(f float64) Value {
-	return Value{kind: KindNumber, text: strconv.FormatFloat(f, 'f', -1, 64)}
+	const plain = 40 // Longer texts get an exponent: a number's text has bounds.
+	text := strconv.FormatFloat(f, 'f', -1, 64)
+	if len(text) > plain {
+		text = strconv.FormatFloat(f, 'e', -1, 64)
+	}
+	return Value{kind: KindNumber, text: text}
 }
 
 // Number gives a number of that text, which must be one JSON number within the bounds.
