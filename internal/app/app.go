@@ -205,7 +205,15 @@ func (a *App) complain(what string) func(error) {
 	return func(err error) { a.log.Error(what, slog.Any("error", err)) }
 }
 
+// storeFile is the embedded store's file in data_dir.
+const storeFile = "promptd.db"
+
 func openStore(ctx context.Context, c *config.Config, m *observe.Metrics) (*sqlite.DB, error) {
+	if name := c.Database.URL.Opaque(); name != storeFile {
+		f := fault.New(fault.InvalidRequest, "database.url names the file %s; the embedded store's is always %s", name, storeFile)
+		f.Remediation = "Write sqlite:" + storeFile + ", and name its folder with data_dir."
+		return nil, f
+	}
 	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.DataDir, Exclusive: true, Observe: m.Query})
 	if errors.Is(err, sqlite.ErrInUse) {
 		dir, _ := filepath.Abs(c.DataDir) //nolint:errcheck // The relative path serves as well.

@@ -223,3 +223,17 @@ const small = `{"type":"object","properties":{"n":{"type":"integer"}},"required"
 func request(schema, options string) string {
 	return `{"prompt":"There are 7 apples.","schema":` + schema + `,"options":{` + options + `}}`
 }
+
+// exchanges waits until the scripted provider has kept that many exchanges: it does so a moment after the answer has arrived.
+func (h *harness) exchanges(t *testing.T, n int) []providertest.Exchange {
+	t.Helper()
+	for {
+		if list := h.service.Exchanges(); len(list) >= n {
+			return list
+		}
+		if t.Context().Err() != nil {
+			t.Fatalf("there are fewer than %d exchanges", n)
+		}
+		time.Sleep(time.Millisecond) //nolint:forbidigo // The scripted provider runs outside of fake time.
+	}
+}

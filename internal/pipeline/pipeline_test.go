@@ -83,7 +83,7 @@ func TestAnInvalidAnswerIsAskedAgainWithItsFaults(t *testing.T) {
 	if a.Validation.Reasks != 1 || len(a.Attempts) != 2 || a.Attempts[0].Outcome != dialect.Invalid || a.Attempts[1].Outcome != dialect.OK {
 		t.Errorf("got %s", a.Append(nil))
 	}
-	second := h.service.Exchanges()[1]
+	second := h.exchanges(t, 2)[1]
 	if n := len(second.Messages); n != 4 || !strings.Contains(second.Messages[2].Text, "many") || !strings.Contains(second.Messages[3].Text, "/n") {
 		t.Errorf("the second conversation is %v", second.Messages)
 	}
@@ -145,7 +145,7 @@ func TestATruncatedAnswerGetsMoreRoom(t *testing.T) {
 	if len(a.Attempts) != 2 {
 		t.Fatalf("attempts = %d, want 2", len(a.Attempts))
 	}
-	e := h.service.Exchanges()
+	e := h.exchanges(t, 2)
 	if e[0].MaxTokens != 100 || e[1].MaxTokens != 200 {
 		t.Errorf("max_tokens = %d and %d, want 100 and 200", e[0].MaxTokens, e[1].MaxTokens)
 	}
