@@ -19,6 +19,9 @@ import (
 // localName is the local model's name as a provider.
 const localName = "local"
 
+// localOutput bounds an answer of the local model: half its window, and more than it has to say. What runs beyond that has run away.
+const localOutput = 2048
+
 // localModel is the keyless model on this machine as a provider. With --local, and where it is the only one, it starts with the program; else it
 // starts with the first call that pins it.
 type localModel struct {
@@ -73,7 +76,7 @@ func findLocal(ctx context.Context, c *config.Config, wanted bool, own []string,
 	m.provider, err = provider.New(provider.Account{
 		Name: localName, Dialect: d, BaseURL: base, Header: header, Timeout: patience, FirstByteTimeout: patience, MaxConcurrency: parallel, LastResort: true,
 		Models: []provider.Model{{Name: choice.Endpoint.Model, Price: provider.Price{Known: true}, Capability: dialect.Capability{
-			Small: true, Logprobs: true, LLGuidance: choice.Endpoint.LLGuidance, Context: choice.Endpoint.Context,
+			Small: true, Logprobs: true, LLGuidance: choice.Endpoint.LLGuidance, Context: choice.Endpoint.Context, MaxOutput: localOutput,
 		}}},
 	}, rt)
 	if err != nil {

@@ -71,6 +71,9 @@ func (a *Answer) Append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// mostRepairs bounds the repairs that a report shows: a model that ran away needs one in each line.
+const mostRepairs = 50
+
 // Append writes the report.
 func (v *Validation) Append(dst []byte) []byte {
 	dst = append(dst, `{"errors":`...)
@@ -80,7 +83,11 @@ func (v *Validation) Append(dst []byte) []byte {
 		dst = strconv.AppendInt(dst, int64(v.More), 10)
 	}
 	dst = append(dst, `,"repairs":`...)
-	dst = appendRepairs(dst, v.Repairs)
+	dst = appendRepairs(dst, v.Repairs[:min(len(v.Repairs), mostRepairs)])
+	if more := len(v.Repairs) - mostRepairs; more > 0 {
+		dst = append(dst, `,"more_repairs":`...)
+		dst = strconv.AppendInt(dst, int64(more), 10)
+	}
 	dst = append(dst, `,"coercions":`...)
 	dst = appendCoercions(dst, v.Coercions)
 	dst = append(dst, `,"reasks":`...)

@@ -38,7 +38,11 @@ func (Dialect) Name() string { return "llamacpp" }
 
 // Profile is a grammar of the whole schema, then JSON mode, as far as the capability allows.
 func (Dialect) Profile(c dialect.Capability) lowering.Profile {
-	return lowering.LlamaCpp().Only(c.Modes...)
+	p := lowering.LlamaCpp().Only(c.Modes...)
+	if c.Small {
+		p = p.Tight()
+	}
+	return p
 }
 
 // Encode makes the request of a call.

@@ -11,7 +11,11 @@ import (
 
 // withCaps gives a lowered schema with its caps.
 func withCaps(s value.Value, c Caps) value.Value {
+	shut := c.Members && !composes(s)
 	return rewrite(s, func(node value.Value) value.Value {
+		if shut {
+			node = withoutFurther(node)
+		}
 		kinds, ok := typesOf(node)
 		if !ok {
 			return node
@@ -31,6 +35,32 @@ func withCaps(s value.Value, c Caps) value.Value {
 		}
 		return node
 	})
+}
+
+// withoutFurther closes an object that says nothing of further members: under a grammar a small model fills the room with invented ones, and repeats them.
+func withoutFurther(node value.Value) value.Value {
+	properties, ok := node.Get("properties")
+	if !ok || properties.Len() == 0 || hasAny(node, "additionalProperties", "patternProperties", "unevaluatedProperties", "propertyNames", "minProperties") {
+		return node
+	}
+	required, _ := node.Get("required")
+	for _, name := range required.Items() {
+		if _, named := properties.Get(name.Text()); !named {
+			return node // It would be shut out.
+		}
+	}
+	return node.With("additionalProperties", value.Bool(false))
+}
+
+// composes reports whether somewhere several subschemas judge one object together: closing one of them would shut out what another one names.
+func composes(s value.Value) bool {
+	found := false
+	rewrite(s, func(node value.Value) value.Value {
+		together := hasAny(node, "anyOf", "oneOf", "$ref", "if", "not", "dependentSchemas") && hasAny(node, "properties", "required")
+		found = found || together || hasAny(node, "allOf", "$dynamicRef", "$recursiveRef")
+		return node
+	})
+	return found
 }
 
 func hasAny(node value.Value, names ...string) bool {

@@ -32,6 +32,8 @@ type Caps struct {
 	StringLength int
 	Items        int
 	Depth        int
+	// Members keeps objects that say nothing of further members to those that they name.
+	Members bool
 }
 
 // Lowered is a schema fitted to one profile. It is immutable and safe for concurrent use.

@@ -7,6 +7,7 @@ import "slices"
 type Profile struct {
 	row   rowName
 	modes modeSet // 0 is all forms that are not opt-in
+	tight bool    // smaller generation caps
 }
 
 type rowName uint8
@@ -22,6 +23,12 @@ func OpenAI() Profile { return Profile{row: rowOpenAI} }
 
 // LlamaCpp is llama.cpp's server with llguidance: a grammar of the whole schema, then JSON mode.
 func LlamaCpp() Profile { return Profile{row: rowLlamaCpp} }
+
+// Tight gives the profile with smaller generation caps: for small models, which seldom end what they run away with.
+func (p Profile) Tight() Profile {
+	p.tight = true
+	return p
+}
 
 // Only gives the profile with those modes alone; no mode leaves it as it is.
 func (p Profile) Only(modes ...Mode) Profile {
@@ -91,6 +98,9 @@ func bit(m Mode) modeSet {
 func (p Profile) forms() []form {
 	var out []form
 	for _, f := range rowOf(p.row) {
+		if p.tight && f.caps != (Caps{}) {
+			f.caps.StringLength, f.caps.Items = tightString, tightItems
+		}
 		if p.modes == 0 && !f.optIn || p.modes&bit(f.mode) != 0 {
 			out = append(out, f)
 		}
@@ -100,6 +110,12 @@ func (p Profile) forms() []form {
 	}
 	return out
 }
+
+// The caps of a tight profile: a sentence or two, and as many items as a short text names.
+const (
+	tightString = 300
+	tightItems  = 20
+)
 
 // fit is the way in which a schema is fitted to a form.
 type fit uint8
@@ -149,7 +165,7 @@ func rowOf(name rowName) []form {
 		}
 	case rowLlamaCpp: // 2026-11-24: measured, llguidance 1.9.1
 		return []form{
-			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Items: 100, Depth: 6}, subset: subset{
+			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true}, subset: subset{
 				keywords: []string{"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties",
 					"patternProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems",
 					"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format"},
