@@ -58,6 +58,10 @@ func (Dialect) Encode(c dialect.Call) (dialect.Request, error) {
 	}
 	body, err := openai.Body(c, func(dst []byte, o dialect.Output) []byte {
 		dst = appendOutput(dst, o, c.Capability.LLGuidance)
+		if c.Capability.Small {
+			// 2026-11, measured on SmolLM2-135M under a grammar: without it lists run on to any bound; 1.05 ends them, 1.1 and more change names.
+			dst = append(dst, `,"repeat_penalty":1.05`...)
+		}
 		if c.Logprobs && c.Capability.Logprobs && !c.Capability.Reasoning {
 			// 2026-11: without a number the server computes and sends 20 alternatives for each token.
 			dst = append(dst, `,"top_logprobs":1`...)
