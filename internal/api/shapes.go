@@ -72,7 +72,7 @@ type contentShape struct{}
 func (contentShape) Schema(r huma.Registry) *huma.Schema {
 	one := 1
 	return &huma.Schema{AnyOf: []*huma.Schema{
-		{Type: huma.TypeString, MinLength: &one},
+		{Type: huma.TypeString, MinLength: &one, Extensions: map[string]any{"pattern": visible}},
 		{Type: huma.TypeArray, MinItems: &one, Items: &huma.Schema{OneOf: []*huma.Schema{
 			r.Schema(reflect.TypeFor[TextPart](), true, ""), r.Schema(reflect.TypeFor[ImagePart](), true, ""),
 		}}},
@@ -83,6 +83,12 @@ func (contentShape) Schema(r huma.Registry) *huma.Schema {
 type TextPart struct {
 	Type string `json:"type" enum:"text"`
 	Text string `json:"text" minLength:"1"`
+}
+
+// TransformSchema wants something visible.
+func (TextPart) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Properties["text"].Extensions = map[string]any{"pattern": visible}
+	return s
 }
 
 // ImagePart is an image.

@@ -103,6 +103,9 @@ func readParts(item *body.Reader) []Part {
 		item.Fault("content", "required", "content is missing", "")
 		return nil
 	case content.Kind() == value.KindString:
+		if content.Text() == "" {
+			item.Fault("content", "min_length", "content is empty", "Send a text, or leave the message out.")
+		}
 		return []Part{{Text: content.Text()}}
 	case content.Kind() != value.KindArray || content.Len() == 0:
 		item.Fault("content", "type", "content must be a string or an array of parts", "")
@@ -112,8 +115,10 @@ func readParts(item *body.Reader) []Part {
 	for _, part := range item.Objects("content") {
 		switch part.Enum("type", "", "text", "image_url") {
 		case "text":
-			if _, ok := part.Value("text"); !ok {
+			if text, ok := part.Value("text"); !ok {
 				part.Fault("text", "required", "text is missing", "")
+			} else if text.Kind() == value.KindString && text.Text() == "" {
+				part.Fault("text", "min_length", "text is empty", "Send a text, or leave the part out.")
 			}
 			parts = append(parts, Part{Text: part.String("text", "")})
 		case "image_url":

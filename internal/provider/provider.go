@@ -138,7 +138,7 @@ func (p *Pool) Candidates(name, model string) ([]Candidate, error) {
 		}
 	}
 	if name != "" && !known(all, name) {
-		return nil, fault.Invalid("/options/provider", "unknown_provider", "there is no provider of that name", "Configured providers: "+names(all)+".")
+		return nil, unknown("/options/provider", "unknown_provider", "there is no provider of that name", "Configured providers: "+names(all)+".")
 	}
 	var found, last []Candidate
 	for _, provider := range all {
@@ -165,8 +165,15 @@ func (p *Pool) Candidates(name, model string) ([]Candidate, error) {
 	case len(last) > 0:
 		return last, nil
 	default:
-		return nil, fault.Invalid("/options/model", "unknown_model", "no configured provider has that model", "Configured models: "+models(all)+".")
+		return nil, unknown("/options/model", "unknown_model", "no configured provider has that model", "Configured models: "+models(all)+".")
 	}
+}
+
+// unknown is a request that is right in form and asks for something that is not there.
+func unknown(pointer, rule, message, hint string) error {
+	f := fault.Invalid(pointer, rule, message, hint)
+	f.Code, f.Remediation = fault.NotFound, hint
+	return f
 }
 
 func known(all []*Provider, name string) bool {
