@@ -26,8 +26,12 @@ type Env struct {
 	Environ []string
 	// Signals gives a context that ends with the first interrupt or SIGTERM; a second one ends the process at once.
 	Signals func(context.Context) (context.Context, context.CancelFunc)
-	// Terminal says whether Stdout is a terminal: tables, colour and progress bars are for people.
-	Terminal bool
+	// Reloads gives the SIGHUPs until the context ends; nil means that there are none.
+	Reloads func(context.Context) <-chan struct{}
+	// Terminal says whether Stdout is a terminal, and ErrTerminal whether Stderr is: colour and progress bars are for people.
+	Terminal, ErrTerminal bool
+	// Size gives the terminal's columns and rows; nil or zeros mean that they are not known.
+	Size func() (columns, rows int)
 }
 
 // Getenv gives a variable, or nothing.
@@ -75,6 +79,9 @@ func report(err error, stderr io.Writer) int {
 	var code exit
 	var usage usageError
 	var f *fault.Fault
+	if code, is := reportRemote(err, stderr); is {
+		return code
+	}
 	switch {
 	case err == nil:
 		return fault.ExitDone
@@ -109,13 +116,18 @@ func rootCommand(env *Env) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
+		serveCommand(env),
 		versionCommand(env),
 		validateCommand(env),
+		repairCommand(env),
 	)
 	return root
 }
 
 // OSEnv is the real process.
 func OSEnv() Env {
-	return Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals, Terminal: isTerminal(os.Stdout)}
+	return Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals, Reloads: reloads,
+		Terminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr), Size: terminalSize,
+	}
 }
