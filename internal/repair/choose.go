@@ -60,6 +60,7 @@ func (r *root) dropLoose() {
 	kept := r.found[:0]
 	for _, c := range r.found {
 		if c.rank == 0 && !c.unfinished && c.nothingButGarbage() {
+			r.p.note(KindGarbage, c.start)
 			continue
 		}
 		if !r.anyProse {

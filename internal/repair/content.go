@@ -12,8 +12,13 @@ func (p *parser) content(from, to int) string {
 	p.controls(raw, from)
 	if p.dirty && !utf8.ValidString(raw) {
 		p.note(KindBadUTF8, from+badByte(raw))
-		raw = strings.ToValidUTF8(raw, "\uFFFD")
+		return strings.ToValidUTF8(p.unescaped(raw, from, to), "\uFFFD")
 	}
+	return p.unescaped(raw, from, to)
+}
+
+// unescaped resolves the escapes of the text between the two places.
+func (p *parser) unescaped(raw string, from, to int) string {
 	i := strings.IndexByte(raw, '\\')
 	if i < 0 {
 		return raw

@@ -18,7 +18,7 @@ const (
 	KindMissingComma     Kind = "missing_comma"     // two members or items without a comma between them
 	KindMissingColon     Kind = "missing_colon"     // a name and its value without a colon between them
 	KindMissingQuote     Kind = "missing_quote"     // a string that lacks one of its quotes, or a quote too many beside a value
-	KindMissingValue     Kind = "missing_value"     // a name without a value
+	KindMissingValue     Kind = "missing_value"     // a name without a value, which is left out
 	KindSingleQuotes     Kind = "single_quotes"     // a string in single quotes or backticks
 	KindSmartQuotes      Kind = "smart_quotes"      // a string in typographic quotes
 	KindDoubledQuotes    Kind = "doubled_quotes"    // a string in two or three quotes each side

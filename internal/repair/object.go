@@ -213,10 +213,7 @@ func (o *object) member() bool {
 			p.closed()
 			return false
 		}
-		p.note(KindMissingValue, p.at)
-		if accepts(shape, value.KindNull) {
-			o.put(name, value.Null(), start)
-		}
+		p.note(KindMissingValue, p.at) // Null would be a value that nobody wrote.
 	}
 	return true
 }

@@ -69,6 +69,9 @@ func Read(text string, h Hints) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if cut && len(result.Repairs) < maxRepairs {
+		result.Repairs = append(result.Repairs, Repair{KindBadUTF8, len(body)})
+	}
 	if strict.Unfinished || cut && endsInside(body) {
 		result.Unfinished = true
 	}

@@ -96,7 +96,12 @@ func (r *root) opening() bool {
 		if len(r.found) == 0 && c != ',' && c != ';' {
 			return false
 		}
-		if c != ',' && c != ';' {
+		switch c {
+		case ',':
+			p.note(KindExtraComma, p.at)
+		case ';':
+			p.note(KindGarbage, p.at)
+		default:
 			p.note(KindUnbalanced, p.at)
 		}
 		p.at++
@@ -218,6 +223,10 @@ func (r *root) candidate() {
 // add keeps a value that was read, with the repairs noted since then.
 func (r *root) add(v value.Value, start, before int) {
 	p := r.p
+	if len(r.found) >= maxRepairs && rank(v) == 0 && !p.unfinished {
+		p.repairs = p.repairs[:before] // A million empty brackets are no answer, and need not be remembered.
+		return
+	}
 	c := candidate{v: v, start: start, end: p.at, unfinished: p.unfinished, fenced: p.fenced, prose: r.prose, rank: rank(v)}
 	c.repairs = append(c.repairs, p.repairs[before:]...)
 	p.repairs = p.repairs[:before]

@@ -240,7 +240,7 @@ func (x *xml) content(name string) []element {
 		}
 		p.at = behind
 		e := x.element(tag)
-		e.name, e.start = tag, start
+		e.name, e.start = p.valid(tag, start), start
 		found = append(found, e)
 	}
 	return found
@@ -314,7 +314,7 @@ func (x *xml) attributes() (found []element, empty bool) {
 		}
 		p.at = from + i + 1
 		if name != "" && !strings.HasPrefix(name, "xmlns") && p.take() {
-			found = append(found, element{name: name, start: start, text: p.text[from : from+i], from: from, leaf: true})
+			found = append(found, element{name: p.valid(name, start), start: start, text: p.text[from : from+i], from: from, leaf: true})
 		}
 	}
 	return found, true
