@@ -31,8 +31,12 @@ func (Dialect) Decode(r dialect.Response) (dialect.Reply, error) {
 	case c.choices == 0:
 		return dialect.Reply{}, &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK, Code: codeNoChoices, Usage: c.usage}
 	}
+	text := c.text
+	if c.args != "" {
+		text = c.args // What is said beside a call is about the answer. A stream has given it away by then, and repair takes it off.
+	}
 	reply := dialect.Reply{
-		Text: c.text + c.args, Refusal: c.refusal, NativeStop: c.stop, Usage: c.usage, Logprobs: c.logprobs, Model: c.model,
+		Text: text, Refusal: c.refusal, NativeStop: c.stop, Usage: c.usage, Logprobs: c.logprobs, Model: c.model,
 		Stop: stop(c.stop, c.refusal != "", c.tool), RequestID: requestID(r.Header, c.id),
 	}
 	return reply, nil

@@ -1,0 +1,129 @@
+package dialecttest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/promptd/promptd/internal/dialect"
+)
+
+// abuse reads a stream in all the ways in which it must come out the same, and cut in all the ways in which it must not pass for whole.
+func (s Suite) abuse(t *testing.T, body []byte) {
+	t.Helper()
+	want, err := stream(s.Dialect, bytes.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	s.pieces(t, body, want)
+	s.cuts(t, body, want)
+	s.leaves(t, body)
+	s.broken(t, body)
+}
+
+// pieces reads the stream in pieces of other sizes: where the network cuts must not matter.
+func (s Suite) pieces(t *testing.T, body []byte, want result) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, uint64(len(body)))) //nolint:gosec // Chance that repeats is the point.
+	readers := map[string]io.Reader{
+		"one byte at a time": iotest.OneByteReader(bytes.NewReader(body)),
+		"halves":             iotest.HalfReader(bytes.NewReader(body)),
+		"data with the end":  iotest.DataErrReader(bytes.NewReader(body)),
+		"random pieces":      &shortReader{src: bytes.NewReader(body), rng: rng},
+	}
+	for name, r := range readers {
+		got, err := stream(s.Dialect, r)
+		if err != nil {
+			t.Errorf("read in %s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+			t.Errorf("read in %s the stream is another (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+type shortReader struct {
+	src io.Reader
+	rng *rand.Rand
+}
+
+func (r *shortReader) Read(p []byte) (int, error) {
+	const most = 50
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return r.src.Read(p[:1+r.rng.IntN(min(len(p), most))])
+}
+
+// cuts ends the stream after each of its bytes. Where more than comments and white space was lost, the answer must not pass for whole.
+func (s Suite) cuts(t *testing.T, body []byte, want result) {
+	t.Helper()
+	const every, behind, samples = 3000, 200, 60 // A long stream is cut everywhere near its end, where the marks are, and here and there before.
+	for n := 0; n < len(body); n++ {
+		if len(body) > every && n < len(body)-behind && n%(len(body)/samples) != 0 {
+			continue
+		}
+		got, err := stream(s.Dialect, bytes.NewReader(body[:n]))
+		switch {
+		case err != nil:
+			t.Errorf("cut after %d of %d bytes: %v", n, len(body), err)
+			return
+		case got.err == nil && !idle(body, n):
+			t.Errorf("cut after %d of %d bytes, without %q, the stream passes for whole:\n%s", n, len(body), body[n:min(n+200, len(body))], got)
+			return
+		case got.err == nil && got.String() != want.String():
+			t.Errorf("cut after %d of %d bytes the stream is another:\n%swhole it is\n%s", n, len(body), got, want)
+			return
+		}
+	}
+}
+
+// idle reports whether a cut at n loses nothing but white space and comments.
+func idle(body []byte, n int) bool {
+	lost := body[n:]
+	if start := bytes.LastIndexByte(body[:n], '\n') + 1; start < n && body[start] == ':' {
+		lost = body[start:]
+	}
+	for line := range bytes.Lines(lost) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != ':' {
+			return false
+		}
+	}
+	return true
+}
+
+// leaves stops reading after each delta: nothing may be read or yielded then.
+func (s Suite) leaves(t *testing.T, body []byte) {
+	t.Helper()
+	const most = 8
+	for after := range most {
+		n := 0
+		for range s.Dialect.Stream(bytes.NewReader(body)) {
+			if n++; n > after {
+				break // The iterator panics where it goes on.
+			}
+		}
+	}
+}
+
+// broken ends the stream in the source's own error, which must be there in what comes out.
+func (s Suite) broken(t *testing.T, body []byte) {
+	t.Helper()
+	cause := errors.New("connection reset by peer")
+	got, err := stream(s.Dialect, io.MultiReader(bytes.NewReader(body[:len(body)/2]), iotest.ErrReader(cause)))
+	switch {
+	case err != nil:
+		t.Error(err)
+	case got.err == nil:
+		t.Errorf("a stream that broke off passes for whole:\n%s", got)
+	case got.err.Outcome == dialect.Connection && !errors.Is(got.err, cause):
+		t.Errorf("the error %v does not have its cause", got.err)
+	}
+}
