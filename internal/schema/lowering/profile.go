@@ -24,6 +24,21 @@ func OpenAI() Profile { return Profile{row: rowOpenAI} }
 // LlamaCpp is llama.cpp's server with llguidance: a grammar of the whole schema, then JSON mode.
 func LlamaCpp() Profile { return Profile{row: rowLlamaCpp} }
 
+// Names lists the profiles by name: a dialect, or a dialect and what runs behind it.
+func Names() []string { return []string{"openai", "llamacpp", "llamacpp:llguidance"} }
+
+// Named gives the profile of a name.
+func Named(name string) (Profile, bool) {
+	switch name {
+	case "openai":
+		return OpenAI(), true
+	case "llamacpp", "llamacpp:llguidance":
+		return LlamaCpp(), true
+	default:
+		return Profile{}, false
+	}
+}
+
 // Tight gives the profile with smaller generation caps: for small models, which seldom end what they run away with.
 func (p Profile) Tight() Profile {
 	p.tight = true
