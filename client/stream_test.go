@@ -42,16 +42,24 @@ func TestStreamGivesEachEventAndEndsWithOne(t *testing.T) {
 		name, body string
 		want       []string
 	}{
-		{"events in order, comments and unknown events left out",
+		{
+			"events in order, comments and unknown events left out",
 			": heartbeat\n\nid: 1\nevent: attempt\ndata: {\"n\":1}\n\n: heartbeat\n\nid: 2\nevent: later\ndata: {}\n\nid: 3\nevent: partial\ndata: {\"data\":{\"a\":1.0}}\n\nid: 4\nevent: result\ndata: " + result() + "\n\nid: 5\nevent: partial\ndata: {}\n\n",
-			[]string{"1 attempt 1", `3 partial {"a":1.0}`, "4 answer r1"}},
-		{"carriage returns and data over several lines", "id: 1\r\nevent: partial\r\ndata: {\"data\":\r\ndata: [1]}\r\n\r\nevent: result\r\ndata:" + result() + "\r\n\r\n",
-			[]string{"1 partial [1]", " answer r1"}},
+			[]string{"1 attempt 1", `3 partial {"a":1.0}`, "4 answer r1"},
+		},
+		{
+			"carriage returns and data over several lines", "id: 1\r\nevent: partial\r\ndata: {\"data\":\r\ndata: [1]}\r\n\r\nevent: result\r\ndata:" + result() + "\r\n\r\n",
+			[]string{"1 partial [1]", " answer r1"},
+		},
 		{"lines longer than a buffer", "event: partial\ndata: {\"data\":\"" + long + "\"}\n\nevent: result\ndata: " + result() + "\n\n", []string{` partial "` + long + `"`, " answer r1"}},
-		{"an error ends the stream", "id: 1\nevent: error\ndata: {\"status\":422,\"code\":\"VALIDATION_FAILED\",\"detail\":\"why\"}\n\nevent: result\ndata: " + result() + "\n\n",
-			[]string{"error VALIDATION_FAILED: why"}},
-		{"a stream that is cut is an error", "id: 1\nevent: attempt\ndata: {\"n\":1}\n\nid: 2\nevent: result\ndata: " + result() + "\n",
-			[]string{"1 attempt 1", "error the stream ended without a result: unexpected EOF"}},
+		{
+			"an error ends the stream", "id: 1\nevent: error\ndata: {\"status\":422,\"code\":\"VALIDATION_FAILED\",\"detail\":\"why\"}\n\nevent: result\ndata: " + result() + "\n\n",
+			[]string{"error VALIDATION_FAILED: why"},
+		},
+		{
+			"a stream that is cut is an error", "id: 1\nevent: attempt\ndata: {\"n\":1}\n\nid: 2\nevent: result\ndata: " + result() + "\n",
+			[]string{"1 attempt 1", "error the stream ended without a result: unexpected EOF"},
+		},
 		{"an event that is no JSON is an error", "event: attempt\ndata: {\"n\":\n\n", []string{`error read the stream: event "attempt": unexpected end of JSON input`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

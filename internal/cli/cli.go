@@ -26,8 +26,6 @@ type Env struct {
 	Environ []string
 	// Signals gives a context that ends with the first interrupt or SIGTERM; a second one ends the process at once.
 	Signals func(context.Context) (context.Context, context.CancelFunc)
-	// Reloads gives the SIGHUPs until the context ends; nil means that there are none.
-	Reloads func(context.Context) <-chan struct{}
 	// Terminal says whether Stdout is a terminal, and ErrTerminal whether Stderr is: colour and progress bars are for people.
 	Terminal, ErrTerminal bool
 	// Size gives the terminal's columns and rows; nil or zeros mean that they are not known.
@@ -117,9 +115,15 @@ func rootCommand(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		serveCommand(env),
+		keysCommand(env),
+		analyzeCommand(env),
+		usageCommand(env),
+		cacheCommand(env),
+		requestsCommand(env),
 		versionCommand(env),
 		validateCommand(env),
 		repairCommand(env),
+		schemasCommand(env),
 	)
 	return root
 }
@@ -127,7 +131,7 @@ func rootCommand(env *Env) *cobra.Command {
 // OSEnv is the real process.
 func OSEnv() Env {
 	return Env{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals, Reloads: reloads,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals,
 		Terminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr), Size: terminalSize,
 	}
 }

@@ -28,3 +28,12 @@ func signals(parent context.Context) (context.Context, context.CancelFunc) {
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// terminalSize gives the size of the terminal on Stdout, zeros where there is none.
+func terminalSize() (columns, rows int) {
+	columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0, 0
+	}
+	return columns, rows
+}
