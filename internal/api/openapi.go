@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/usage"
 )
@@ -74,6 +75,7 @@ func (s *Server) describe() ([]byte, error) {
 		Components: d.components(),
 		Security:   []map[string][]string{{"bearer": {}}},
 		Tags:       tags(),
+		Extensions: map[string]any{"x-codes": codes()},
 	}
 	for _, r := range s.routes() {
 		item := api.Paths[r.path]
@@ -98,6 +100,16 @@ func (s *Server) describe() ([]byte, error) {
 		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
 	}
 	return raw, nil
+}
+
+// codes is the table of package fault, for readers of the document.
+func codes() []map[string]any {
+	var list []map[string]any
+	for _, c := range fault.Codes() {
+		row := c.Row()
+		list = append(list, map[string]any{"code": row.Name, "status": row.Status, "title": row.Title, "remediation": row.Remediation})
+	}
+	return list
 }
 
 func tags() []*huma.Tag {
