@@ -64,9 +64,11 @@ func (s *settings) dataDir() (string, error) {
 	if s.dir != "" {
 		return s.dir, nil
 	}
-	loaded, err := s.load()
+	o := s.options()
+	o.StoreOnly = true
+	loaded, err := config.Load(o)
 	if err != nil {
-		return "", err
+		return "", s.explain(err)
 	}
 	return loaded.Config.DataDir, nil
 }

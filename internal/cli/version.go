@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -32,12 +33,24 @@ func buildVersion() (version, revision string) {
 }
 
 func versionCommand(env *Env) *cobra.Command {
-	return &cobra.Command{
+	out := newPrintout(env)
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Example: examples("promptd version", "promptd version --output json"),
 		RunE: func(*cobra.Command, []string) error {
 			version, revision := buildVersion()
+			if out.json() {
+				return out.value(struct {
+					Version  string `json:"version"`
+					Revision string `json:"revision,omitempty"`
+					Go       string `json:"go"`
+					Platform string `json:"platform"`
+				}{version, revision, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+			}
 			_, err := fmt.Fprintln(env.Stdout, "promptd", version, revision)
 			return err
 		},
 	}
+	out.flag(cmd)
+	return cmd
 }

@@ -233,8 +233,8 @@ func checkAddress(text string, mayBeEmpty bool) *fault {
 	return nil
 }
 
-// loopback reports whether an address is reachable from this machine alone.
-func loopback(address string) bool {
+// Loopback reports whether an address is reachable from this machine alone.
+func Loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false

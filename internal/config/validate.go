@@ -16,7 +16,7 @@ func (l *loader) validate(c *Config) {
 }
 
 func (l *loader) validateServer(c *Config) {
-	if c.Auth.Mode == "none" && !loopback(c.Listen) {
+	if c.Auth.Mode == "none" && !Loopback(c.Listen) {
 		l.failAt("auth.mode", "use keys, or listen on 127.0.0.1", "none is allowed only where listen is a loopback address, and it is %s", c.Listen)
 	}
 	if c.AdminListen != "" && c.AdminListen == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
