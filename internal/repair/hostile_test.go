@@ -2,6 +2,7 @@ package repair
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -126,7 +127,7 @@ func fastest(do func()) time.Duration {
 // reading would cost 64 times.
 func TestHostileTextsTakeLinearTime(t *testing.T) {
 	small, large := hostileTexts(1<<14), hostileTexts(1<<17)
-	const most, floor = 28, 2 * time.Millisecond
+	const most, floor = 32, 2 * time.Millisecond
 	for name := range small {
 		for how, h := range hostileHints() {
 			read := func(text string) func() { return func() { _, _ = Read(text, h) } }
@@ -142,9 +143,16 @@ func TestHostileTextsTakeLinearTime(t *testing.T) {
 				}
 			}
 			for what, do := range map[string]func(string) func(){"reading": read, "streaming": stream} {
-				few, many := fastest(do(small[name])), fastest(do(large[name]))
-				if many > most*max(few, floor) {
-					t.Errorf("%s of %s, %s: %v for 16 KiB and %v for 128 KiB", what, name, how, few, many)
+				grows := ""
+				for range 6 { // Other load slows a run at times; quadratic reading is slow each time.
+					few, many := fastest(do(small[name])), fastest(do(large[name]))
+					if grows = ""; many <= most*max(few, floor) {
+						break
+					}
+					grows = fmt.Sprintf("%v for 16 KiB and %v for 128 KiB", few, many)
+				}
+				if grows != "" {
+					t.Errorf("%s of %s, %s: %s", what, name, how, grows)
 				}
 			}
 		}
@@ -153,8 +161,10 @@ func TestHostileTextsTakeLinearTime(t *testing.T) {
 
 func TestTenMegabytesAreReadInBoundedMemory(t *testing.T) {
 	const size = 10 << 20
-	for _, name := range []string{"brackets", "braces", "nested objects", "quotes", "quotes in an object", "spaced quotes", "backslashes", "backslashes in a string", "commas",
-		"commas in an array", "forgotten colons", "pairs of brackets", "names and names", "words in an array", "prose with objects", "half pairs"} {
+	for _, name := range []string{
+		"brackets", "braces", "nested objects", "quotes", "quotes in an object", "spaced quotes", "backslashes", "backslashes in a string", "commas",
+		"commas in an array", "forgotten colons", "pairs of brackets", "names and names", "words in an array", "prose with objects", "half pairs",
+	} {
 		text := hostileTexts(size)[name]
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

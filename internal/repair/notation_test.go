@@ -87,8 +87,10 @@ func TestXMLIsReadWhereAsked(t *testing.T) {
 		{name: "without a schema all is text", text: "<r><a>1</a><b>true</b></r>", want: `{"a":"1","b":"true"}`},
 		{name: "repeated elements", text: "<r><a>1</a><a>2</a><b>3</b></r>", want: `{"a":["1","2"],"b":"3"}`},
 		{name: "one item", text: "<o><id>1</id><tags>x</tags><items><sku>a</sku><qty>2</qty></items></o>", schema: order, want: `{"id":"1","tags":["x"],"items":[{"sku":"a","qty":2}]}`},
-		{name: "wrapped items", text: "<o><id>1</id><items><item><sku>a</sku><qty>2</qty></item></items><tags><tag>x</tag><tag>y</tag></tags></o>", schema: order,
-			want: `{"id":"1","items":[{"sku":"a","qty":2}],"tags":["x","y"]}`},
+		{
+			name: "wrapped items", text: "<o><id>1</id><items><item><sku>a</sku><qty>2</qty></item></items><tags><tag>x</tag><tag>y</tag></tags></o>", schema: order,
+			want: `{"id":"1","items":[{"sku":"a","qty":2}],"tags":["x","y"]}`,
+		},
 		{name: "several at the top", text: "<id>5</id>\n<n>6</n>", schema: order, want: `{"id":"5","n":6}`},
 		{name: "an array at the top", text: "<x><a>1</a></x><x><a>2</a></x>", want: `[{"a":"1"},{"a":"2"}]`},
 		{name: "attributes", text: `<r id="5" xmlns:x="y"><n>1</n></r>`, schema: order, want: `{"id":"5","n":1}`},

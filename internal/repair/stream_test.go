@@ -107,9 +107,19 @@ type front struct {
 
 func fronts() *rapid.Generator[front] {
 	return rapid.SampledFrom([]front{
-		{text: ""}, {text: "\ufeff"}, {text: " \n"}, {text: "```json\n"}, {text: "``` json\n"}, {text: "~~~\n"}, {text: "```json "},
-		{text: "Here it is:\n\n", prose: true}, {text: "Sure, see [1] and {this}:\n```json\n"}, {text: "Sure! ", prose: true}, {text: "<think>\nI say\n{\"a\": 1}\n</think>\n"},
-		{text: "or not {a} but [b]\n</thinking>\n\n"}, {text: "Note\n{placeholders} stay:\n", prose: true},
+		{text: ""},
+		{text: "\ufeff"},
+		{text: " \n"},
+		{text: "```json\n"},
+		{text: "``` json\n"},
+		{text: "~~~\n"},
+		{text: "```json "},
+		{text: "Here it is:\n\n", prose: true},
+		{text: "Sure, see [1] and {this}:\n```json\n"},
+		{text: "Sure! ", prose: true},
+		{text: "<think>\nI say\n{\"a\": 1}\n</think>\n"},
+		{text: "or not {a} but [b]\n</thinking>\n\n"},
+		{text: "Note\n{placeholders} stay:\n", prose: true},
 	})
 }
 

@@ -508,39 +508,26 @@ func (y *yaml) plain(column int, shape Shape) value.Value {
 	p := y.p
 	start := p.at
 	text := y.plainLine()
-	several := false
-	for !y.wrong {
-		mark := p.at
-		empty := strings.Count(p.text[mark:min(len(p.text), mark+2)], "\n") > 1
-		at, ok := y.line()
-		if !ok || at <= column || empty {
-			p.at = mark
-			break
-		}
-		if y.keyEnd(p.at) >= 0 {
-			y.wrong = true
-			break
-		}
-		var more strings.Builder // The lines are joined at once: one by one is quadratic.
-		more.WriteString(text)
-		for ok && at > column && y.keyEnd(p.at) < 0 {
-			more.WriteByte(' ')
-			more.WriteString(y.plainLine())
-			mark = p.at
-			at, ok = y.line()
-		}
-		if ok && at > column {
-			y.wrong = true
-		}
+	mark := p.at
+	blank := strings.Count(p.text[mark:min(len(p.text), mark+2)], "\n") > 1
+	at, ok := y.line()
+	if !ok || at <= column || blank {
 		p.at = mark
-		text, several = more.String(), true
-		break
-	}
-	if !several {
 		if v, ok := y.typed(text, start, shape); ok {
 			return v
 		}
+		return value.String(p.valid(text, start))
 	}
+	var lines strings.Builder
+	lines.WriteString(text)
+	for ok && at > column && y.keyEnd(p.at) < 0 {
+		lines.WriteByte(' ')
+		lines.WriteString(y.plainLine())
+		mark = p.at
+		at, ok = y.line()
+	}
+	y.wrong = y.wrong || ok && at > column // A name stands where the text goes on.
+	p.at, text = mark, lines.String()
 	return value.String(p.valid(text, start))
 }
 
