@@ -77,7 +77,7 @@ func (l *listening) serve(h http.Handler, log *slog.Logger) error {
 	l.mu.Lock()
 	l.server = server
 	l.mu.Unlock()
-	if err := server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) && !l.closing.Load() {
 		return err
 	}
 	return nil
@@ -101,10 +101,14 @@ func (l *listening) connections() int {
 	return len(l.open)
 }
 
-// drain ends the connections: each with its next answer, what is idle for longer at once, and what is still at work when the context ends by force. A
-// client that sends on a kept connection just when that is closed would lose its request, so idle connections get a moment first.
+// drain takes no more connections and ends those that are open: each with its next answer, what stays idle for a moment then, and what is still at work when
+// the context ends by force. The moment is for clients that send on a kept connection just now: closing it under them would lose their request. The
+// listener closes first, since clients whose connections end open new ones, and those that wait to be accepted when it closes are lost.
 func (l *listening) drain(ctx context.Context) error {
 	l.closing.Store(true)
+	if err := l.close(); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	server := l.server
 	l.mu.Unlock()

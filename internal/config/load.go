@@ -27,6 +27,8 @@ type Options struct {
 	Flags []Flag
 	// Adapters are what this program has; a configuration that asks for more is refused.
 	Adapters Adapters
+	// StoreOnly is for commands that need the store alone: faults of providers, such as a secret that only the server's environment has, do not count.
+	StoreOnly bool
 	// ReadFile reads a file; nil means os.ReadFile.
 	ReadFile func(string) ([]byte, error)
 	// Catalogue is what is known of public services; nil means the embedded one.
@@ -100,6 +102,9 @@ func Load(o Options) (*Loaded, error) {
 	l.overlayFlags(root)
 	l.completeProviders(&c, cat)
 	l.validate(&c)
+	if o.StoreOnly {
+		l.problems = slices.DeleteFunc(l.problems, func(p Problem) bool { return strings.HasPrefix(p.Path, "providers") })
+	}
 	if len(l.problems) > 0 {
 		sortProblems(l.problems)
 		return nil, &Error{Problems: l.problems}
