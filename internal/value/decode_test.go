@@ -193,7 +193,7 @@ func TestDecodeHoldsTheLimits(t *testing.T) {
 // A wide object finds duplicates without comparing each name with each other.
 func TestDuplicateNamesAreFoundInWideObjects(t *testing.T) {
 	t.Parallel()
-	const wide = 100_000
+	const wide = 20_000
 	var b strings.Builder
 	b.WriteString("{")
 	for i := range wide {
@@ -202,7 +202,7 @@ func TestDuplicateNamesAreFoundInWideObjects(t *testing.T) {
 	if _, err := value.DecodeString(b.String()+`"last":1}`, value.Limits{}); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"name0", "name15", "name16", "name99999"} {
+	for _, name := range []string{"name0", "name15", "name16", "name19999"} {
 		_, err := value.DecodeString(b.String()+`"`+name+`":1}`, value.Limits{})
 		var fault *value.SyntaxError
 		if !errors.As(err, &fault) || fault.Rule != value.RuleDuplicate || fault.Pointer != "/"+name {
