@@ -2,11 +2,14 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/promptd/promptd/internal/dialect"
@@ -72,7 +75,7 @@ func (p *Provider) call(ctx context.Context, m *Model, c dialect.Call, sink func
 	defer p.leave()
 	a.Queue = time.Since(a.StartedAt)
 	// The attempt's own limit matters only where the request has more time than that.
-	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > p.account.Timeout {
+	if deadline, ok := ctx.Deadline(); p.account.Timeout > 0 && (!ok || time.Until(deadline) > p.account.Timeout) {
 		limited, cancel := context.WithTimeout(ctx, p.account.Timeout)
 		defer cancel()
 		ctx = limited
@@ -103,7 +106,7 @@ func (p *Provider) decode(r dialect.Response) (dialect.Reply, error) {
 func (p *Provider) stream(ctx context.Context, encoded dialect.Request, sink func(string) error, a *Attempt) (dialect.Reply, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	first := time.AfterFunc(p.account.FirstByteTimeout, func() { cancel(errFirstByte) })
+	first := time.AfterFunc(cmp.Or(p.account.FirstByteTimeout, math.MaxInt64), func() { cancel(errFirstByte) })
 	defer first.Stop()
 	resp, err := p.send(ctx, encoded)
 	if err != nil {
@@ -118,9 +121,10 @@ func (p *Provider) stream(ctx context.Context, encoded dialect.Request, sink fun
 		}
 		return dialect.Reply{}, p.account.Dialect.Fail(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
 	}
-	for delta, err := range p.account.Dialect.Stream(io.LimitReader(resp.Body, mostBody)) {
+	// Whatever comes, a comment or a thought, shows that the service is at work; the first text may be long in coming.
+	body := &begun{src: resp.Body, first: first}
+	for delta, err := range p.account.Dialect.Stream(io.LimitReader(body, mostBody)) {
 		if a.FirstToken == 0 {
-			first.Stop()
 			a.FirstToken = time.Since(a.StartedAt)
 		}
 		switch {
@@ -140,14 +144,29 @@ func (p *Provider) stream(ctx context.Context, encoded dialect.Request, sink fun
 	return dialect.Reply{}, &dialect.Error{Outcome: dialect.Connection, Status: resp.StatusCode, Cause: io.ErrUnexpectedEOF}
 }
 
+// begun ends the wait for the first byte.
+type begun struct {
+	src   io.Reader
+	first *time.Timer
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	n, err := b.src.Read(p)
+	if n > 0 && b.first != nil {
+		b.first.Stop()
+		b.first = nil
+	}
+	return n, err
+}
+
 // errFirstByte is the cause of a cancellation for want of a first event.
 var errFirstByte = errors.New("no first byte within first_byte_timeout")
 
 func (p *Provider) send(ctx context.Context, encoded dialect.Request) (*http.Response, error) {
-	target := *p.base
-	path, query, _ := cut(encoded.Path)
-	target.Path += path
-	target.RawQuery = query
+	target, err := p.target(encoded.Path)
+	if err != nil {
+		return nil, err
+	}
 	header := make(http.Header, len(p.account.Header)+len(encoded.Header)+1)
 	for name, values := range encoded.Header {
 		header[name] = values
@@ -156,7 +175,7 @@ func (p *Provider) send(ctx context.Context, encoded dialect.Request) (*http.Res
 		header[name] = values
 	}
 	request := (&http.Request{
-		Method: encoded.Method, URL: &target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: encoded.Method, URL: target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: io.NopCloser(bytes.NewReader(encoded.Body)), ContentLength: int64(len(encoded.Body)),
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(encoded.Body)), nil },
 	}).WithContext(ctx)
@@ -172,14 +191,24 @@ func (p *Provider) send(ctx context.Context, encoded dialect.Request) (*http.Res
 	return resp, nil
 }
 
-func cut(path string) (before, query string, found bool) {
-	for i := range len(path) {
-		if path[i] == '?' {
-			return path[:i], path[i+1:], true
-		}
+// target is the address of a path below the base URL. Both may have a query, and paths keep their escapes: a model's name may hold a slash.
+func (p *Provider) target(path string) (*url.URL, error) {
+	path, query, _ := strings.Cut(path, "?")
+	target := *p.base
+	target.RawPath = p.base.EscapedPath() + path
+	plain, err := url.PathUnescape(target.RawPath)
+	if err != nil {
+		return nil, errPath
 	}
-	return path, "", false
+	target.Path = plain
+	if query != "" && target.RawQuery != "" {
+		query = "&" + query
+	}
+	target.RawQuery += query
+	return &target, nil
 }
+
+var errPath = errors.New("the dialect's path is not escaped rightly")
 
 func read(resp *http.Response, most int64) ([]byte, error) {
 	size := resp.ContentLength

@@ -47,6 +47,8 @@ func (p Price) Of(u dialect.Usage) Cost {
 		return Cost{}
 	}
 	p = p.at(u.Input)
+	// A service that counts below nothing would lower the ledger.
+	u.Input, u.CachedInput, u.CacheWrite, u.Output = max(0, u.Input), max(0, u.CachedInput), max(0, u.CacheWrite), max(0, u.Output)
 	plain := max(0, u.Input-u.CachedInput-u.CacheWrite)
 	sum := new(big.Int)
 	add := func(tokens int, price int64) {

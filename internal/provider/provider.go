@@ -25,10 +25,10 @@ type Account struct {
 	BaseURL string
 	// Header is sent with every call, credentials included; it is never logged.
 	Header http.Header
-	// Timeout bounds a whole attempt.
+	// Timeout bounds a whole attempt; 0 leaves that to the request's deadline.
 	Timeout time.Duration
-	// FirstByteTimeout bounds the wait for the first event of a streamed answer. An answer in one piece has no first byte before its last token, so
-	// Timeout alone bounds it.
+	// FirstByteTimeout bounds the wait for the first byte of a streamed answer's body. An answer in one piece has no first byte before its last token, so
+	// Timeout alone bounds it. 0 is no bound.
 	FirstByteTimeout time.Duration
 	// MaxConcurrency bounds the calls under way at once; further ones wait within their deadline.
 	MaxConcurrency int
@@ -55,10 +55,11 @@ type Provider struct {
 
 // New makes a provider that speaks over the transport.
 func New(a Account, transport http.RoundTripper) (*Provider, error) {
-	base, err := url.Parse(strings.TrimRight(a.BaseURL, "/"))
+	base, err := url.Parse(a.BaseURL)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("provider %s: base_url must be an http or https URL", a.Name)
 	}
+	base.Path, base.RawPath = strings.TrimRight(base.Path, "/"), strings.TrimRight(base.RawPath, "/")
 	if len(a.Models) == 0 {
 		return nil, fmt.Errorf("provider %s: no models: name at least one under models", a.Name)
 	}

@@ -161,7 +161,7 @@ func (s Suite) failures(t *testing.T) {
 		400: dialect.BadRequest, 401: dialect.Auth, 402: dialect.Quota, 403: dialect.Auth, 404: dialect.BadRequest, 405: dialect.BadRequest, 408: dialect.Timeout,
 		409: dialect.OverloadedProvider, 413: dialect.TooLarge, 415: dialect.BadRequest, 422: dialect.BadRequest, 424: dialect.OverloadedProvider,
 		425: dialect.OverloadedProvider, 429: dialect.RateLimited, 500: dialect.OverloadedProvider, 502: dialect.OverloadedProvider, 503: dialect.OverloadedProvider,
-		504: dialect.Timeout, 520: dialect.OverloadedProvider, 524: dialect.Timeout, 529: dialect.OverloadedProvider, 204: dialect.Unknown, 307: dialect.Unknown,
+		504: dialect.Timeout, 520: dialect.OverloadedProvider, 524: dialect.Timeout, 529: dialect.OverloadedProvider, 204: dialect.Unknown, 307: dialect.BadRequest,
 		999: dialect.Unknown,
 	} {
 		for name, body := range bodies {

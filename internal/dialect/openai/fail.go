@@ -189,7 +189,7 @@ func byStatus(status int) dialect.Outcome {
 	switch {
 	case status >= 500 && status < 600:
 		return dialect.OverloadedProvider
-	case status >= 400 && status < 500:
+	case status >= 300 && status < 500: // A redirect is not followed: the address is wrong.
 		return dialect.BadRequest
 	default:
 		return dialect.Unknown

@@ -304,7 +304,7 @@ func TestFaultsLookLikeThemselves(t *testing.T) {
 		providertest.ContextExceeded:  {dialect.ContextExceeded, dialect.ContextExceeded},
 		providertest.ContentBlocked:   {dialect.Filtered, dialect.Filtered},
 		providertest.TooLarge:         {dialect.TooLarge, dialect.TooLarge},
-		providertest.Redirected:       {dialect.Unknown, dialect.Unknown},
+		providertest.Redirected:       {dialect.BadRequest, dialect.BadRequest},
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()

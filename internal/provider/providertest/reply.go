@@ -30,7 +30,8 @@ type Reply struct {
 	Fault Fault
 	// Delay is the wait before the first byte, TokenDelay that between tokens, beside the server's own.
 	Delay, TokenDelay time.Duration
-	// Hold keeps the answer back until the channel is closed or the client is gone; HoldAfter lets that many bytes of the body out before.
+	// Hold keeps the answer back until the channel is closed or the client is gone; HoldAfter lets that many bytes of the body out before,
+	// and of a stream the whole of the event in which they end.
 	Hold      <-chan struct{}
 	HoldAfter int
 }

@@ -192,18 +192,36 @@ func (x *exchange) flush(out []byte) bool {
 	return !x.away(err != nil)
 }
 
-// held sends what goes before the hold, and the rest after it.
+// held sends what goes before the hold, and the rest after it. A stream is held between two events: Go's client keeps whole events back where it has
+// the beginning of the next chunk.
 func (x *exchange) held(r response) bool {
-	rest := x.ordinary()
-	if x.reply.HoldAfter > 0 {
-		head := bytes.Index(rest, []byte("\r\n\r\n")) + len("\r\n\r\n")
-		n := min(head+x.reply.HoldAfter, len(rest))
-		if !x.flush(rest[:n]) {
+	if !r.stream {
+		body := bytes.Join(r.pieces, nil)
+		n := min(x.reply.HoldAfter, len(body))
+		return x.hold(appendHead(nil, r.status, r.header, r.contentType, len(body)), body[:n], body[n:])
+	}
+	var before, after []byte
+	sent := 0
+	for _, piece := range r.pieces {
+		if sent < x.reply.HoldAfter {
+			before = appendChunk(before, piece)
+		} else {
+			after = appendChunk(after, piece)
+		}
+		sent += len(piece)
+	}
+	return x.hold(appendHead(nil, r.status, r.header, r.contentType, -1), before, append(after, lastChunk...))
+}
+
+// hold sends the head with what goes before the hold, if there is any, and the rest after it.
+func (x *exchange) hold(head, before, after []byte) bool {
+	if len(before) > 0 {
+		if !x.flush(append(head, before...)) {
 			return false
 		}
-		rest = rest[n:]
+		head = nil
 	}
-	return !x.away(x.conn.wait(0, x.reply.Hold)) && x.flush(rest)
+	return !x.away(x.conn.wait(0, x.reply.Hold)) && x.flush(append(head, after...))
 }
 
 // unended ends the body in order and the answer not: JSON without its end, or a stream without its last events.
