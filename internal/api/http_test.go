@@ -341,7 +341,7 @@ func TestCallersWhoLeaveAreNoFaults(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	go func() {
 		for w.service.InFlight() == 0 && ctx.Err() == nil {
-			time.Sleep(time.Millisecond) // poll: the service has no event for a request that came.
+			time.Sleep(time.Millisecond) //nolint:forbidigo // A poll: the service has no event for a request that came.
 		}
 		leave()
 	}()
@@ -350,7 +350,7 @@ func TestCallersWhoLeaveAreNoFaults(t *testing.T) {
 		t.Fatalf("got status %d, want the request cancelled", res.StatusCode)
 	}
 	for len(w.visits.all()) == 0 {
-		time.Sleep(time.Millisecond) // poll: the handler ends after its caller.
+		time.Sleep(time.Millisecond) //nolint:forbidigo // A poll: the handler ends after its caller.
 	}
 	if v := w.visits.all(); v[0].status != 499 {
 		t.Errorf("got the visit %+v, want 499", v[0])

@@ -46,16 +46,17 @@ type world struct {
 	server   *api.Server
 	service  *providertest.Server
 	db       *sqlite.DB
+	dir      string
 	keys     *key.Issuer
 	history  *usage.Log
 	door     *limit.Door
 	logs     *syncBuffer
 	visits   *visits
-	settings atomic.Pointer[api.Settings]
+	settings *atomic.Pointer[api.Settings]
 	// admin is the secret of a key with every scope and no limit.
 	admin string
 	// sick makes the store's health check fail, exploding the pipeline's ids panic.
-	sick, exploding atomic.Bool
+	sick, exploding *atomic.Bool
 }
 
 // wish changes a world before it is made.
@@ -72,7 +73,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	for _, f := range wishes {
 		f(&want)
 	}
-	w := &world{tb: tb, logs: &syncBuffer{}, visits: &visits{}}
+	w := &world{tb: tb, dir: tb.TempDir(), logs: &syncBuffer{}, visits: &visits{}, settings: &atomic.Pointer[api.Settings]{}, sick: &atomic.Bool{}, exploding: &atomic.Bool{}}
 	w.settings.Store(&api.Settings{BodyBytes: 1 << 20, Defaults: prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}})
 	must := func(err error) {
 		tb.Helper()
@@ -82,7 +83,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	}
 	var err error
 	w.service = providertest.New(tb, want.service)
-	w.db, err = sqlite.Open(tb.Context(), sqlite.Options{Dir: tb.TempDir()})
+	w.db, err = sqlite.Open(tb.Context(), sqlite.Options{Dir: w.dir})
 	must(err)
 	tb.Cleanup(func() { must(w.db.Close()) })
 

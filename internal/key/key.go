@@ -121,7 +121,7 @@ func (k Key) Check() error {
 func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
 
 func badModel(name string) bool {
-	return name == "" || len(name) > maxModel || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl)
+	return name == "" || utf8.RuneCountInString(name) > maxModel || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl)
 }
 
 // Reach says whose rows a call may see: one team's, or all. The zero Reach sees nothing, so that a forgotten one does no harm.
