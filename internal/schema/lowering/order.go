@@ -8,141 +8,124 @@ import "github.com/promptd/promptd/internal/value"
 // orderOf gives a codec that puts members in the caller's order; nil where the schema names none. References are followed, alternatives are not
 // told apart: their properties follow each other.
 func orderOf(schema value.Value) node {
-	o := orderer{root: schema, targets: map[string]*definition{}}
-	return o.node(schema, nil)
+	o := orderer{root: schema, made: map[string]*definition{}, budget: maxGathered}
+	return o.below(schema, "")
 }
 
+// maxGathered bounds the work: where every place follows many references, the places behind them keep the answer's order.
+const maxGathered = 200_000
+
+// orderer compiles every place of a schema once, by its pointer: schemas refer to themselves in many ways, and the same alternatives over and over.
 type orderer struct {
-	root    value.Value
-	targets map[string]*definition
-}
-
-// node compiles one place. Targets that are being read in place already are left out: a loop of references names no members.
-func (o *orderer) node(s value.Value, reading []string) node {
-	var p places
-	o.gather(s, &p, reading)
-	switch {
-	case len(p.members) > 0:
-		return &either{object: newObject(p.members), list: p.list}
-	case p.list != nil:
-		return p.list
-	default:
-		return nil
-	}
+	root   value.Value
+	made   map[string]*definition
+	budget int
 }
 
 // places is what the schemas of one place say of its members and items.
 type places struct {
 	members []member
+	named   map[string]bool
 	list    *list
+	seen    map[string]bool // pointers of what was gathered
 }
 
-func (o *orderer) gather(s value.Value, p *places, reading []string) {
-	if s.Kind() != value.KindObject || len(reading) > 32 {
+// below compiles a place inside the value; nil where nothing is to be ordered.
+func (o *orderer) below(s value.Value, at string) node {
+	for range maxChain {
+		ref, ok := s.Get("$ref")
+		if !ok || s.Len() != 1 {
+			break
+		}
+		pointer, ok := localPointer(o.root, ref.Text())
+		if !ok {
+			return nil
+		}
+		if s, ok = o.root.Lookup(pointer); !ok {
+			return nil
+		}
+		at = pointer
+	}
+	if d, ok := o.made[at]; ok {
+		if d.done && d.node == nil {
+			return nil
+		}
+		return &refNode{target: d} // It may be in the making.
+	}
+	d := &definition{pointer: at}
+	o.made[at] = d
+	p := places{named: map[string]bool{}, seen: map[string]bool{}}
+	o.gather(s, at, &p)
+	switch {
+	case len(p.members) > 0:
+		d.node = &either{object: newObject(p.members), list: p.list}
+	case p.list != nil:
+		d.node = p.list
+	}
+	d.done = true
+	return d.node
+}
+
+// maxChain is the longest chain of references that is followed.
+const maxChain = 32
+
+// gather reads the schema at a pointer and those that judge the same place.
+func (o *orderer) gather(s value.Value, at string, p *places) {
+	if o.budget--; s.Kind() != value.KindObject || p.seen[at] || o.budget < 0 {
 		return
 	}
+	p.seen[at] = true
 	if props, ok := s.Get("properties"); ok {
 		for name, sub := range props.Members() {
-			if !p.has(name) {
-				p.members = append(p.members, member{name: name, node: o.below(sub)})
+			if !p.named[name] {
+				p.named[name] = true
+				p.members = append(p.members, member{name: name, node: o.below(sub, value.AppendPointer(at+"/properties", name))})
 			}
 		}
 	}
-	o.items(s, p)
+	o.items(s, at, p)
 	if ref, ok := s.Get("$ref"); ok {
-		o.follow(ref.Text(), p, reading)
+		if pointer, ok := localPointer(o.root, ref.Text()); ok {
+			if found, ok := o.root.Lookup(pointer); ok {
+				o.gather(found, pointer, p)
+			}
+		}
 	}
 	for _, name := range [...]string{"allOf", "anyOf", "oneOf"} {
 		branches, _ := s.Get(name)
-		for _, b := range branches.Items() {
-			o.gather(b, p, reading)
+		for i, b := range branches.Items() {
+			o.gather(b, value.AppendIndex(at+"/"+name, i), p)
 		}
 	}
 	for _, name := range [...]string{"then", "else"} {
 		if branch, ok := s.Get(name); ok {
-			o.gather(branch, p, reading)
+			o.gather(branch, at+"/"+name, p)
 		}
 	}
 }
 
-func (p *places) has(name string) bool {
-	for i := range p.members {
-		if p.members[i].name == name {
-			return true
-		}
-	}
-	return false
-}
-
-func (o *orderer) items(s value.Value, p *places) {
+func (o *orderer) items(s value.Value, at string, p *places) {
 	if p.list != nil {
 		return
 	}
-	var l list
 	rest, _ := s.Get("items")
-	first, tuple := s.Get("prefixItems")
+	restAt, firstAt := at+"/items", at+"/prefixItems"
+	first, _ := s.Get("prefixItems")
 	if rest.Kind() == value.KindArray {
-		first, tuple = rest, true
+		first, firstAt = rest, restAt
 		rest, _ = s.Get("additionalItems")
+		restAt = at + "/additionalItems"
 	}
+	var l list
 	useful := false
-	for _, sub := range first.Items() {
-		n := o.below(sub)
+	for i, sub := range first.Items() {
+		n := o.below(sub, value.AppendIndex(firstAt, i))
 		l.first = append(l.first, n)
 		useful = useful || n != nil
 	}
-	l.item = o.below(rest)
-	if useful || l.item != nil || tuple && len(l.first) > 0 && useful {
+	l.item = o.below(rest, restAt)
+	if useful || l.item != nil {
 		p.list = &l
-	}
-}
-
-// below compiles a place inside the value, where a new chain of references begins.
-func (o *orderer) below(s value.Value) node {
-	if ref, ok := s.Get("$ref"); ok && s.Len() == 1 {
-		if d := o.target(ref.Text()); d != nil {
-			return &refNode{target: d}
-		}
-		return nil
-	}
-	return o.node(s, nil)
-}
-
-// target gives the codec of a reference's target, made once.
-func (o *orderer) target(ref string) *definition {
-	pointer, ok := localPointer(o.root, ref)
-	if !ok {
-		return nil
-	}
-	if d, ok := o.targets[pointer]; ok {
-		return d
-	}
-	found, ok := o.root.Lookup(pointer)
-	if !ok {
-		return nil
-	}
-	d := &definition{pointer: pointer}
-	o.targets[pointer] = d
-	d.node = o.node(found, []string{pointer})
-	if r, ok := d.node.(*refNode); ok && r.target == d {
-		d.node = nil
-	}
-	return d
-}
-
-// follow gathers what a reference's target says of the same place.
-func (o *orderer) follow(ref string, p *places, reading []string) {
-	pointer, ok := localPointer(o.root, ref)
-	if !ok {
-		return
-	}
-	for _, r := range reading {
-		if r == pointer {
-			return
-		}
-	}
-	if found, ok := o.root.Lookup(pointer); ok {
-		o.gather(found, p, append(reading[:len(reading):len(reading)], pointer))
 	}
 }
 
