@@ -21,6 +21,7 @@ type memory struct {
 	mu        sync.RWMutex
 	schemas   map[digest]known
 	answers   map[answerKey]value.Value
+	once      map[uint64]struct{} // bodies that came
 	responses map[string][]byte
 	size      int // bytes of responses and of their keys
 }
@@ -49,9 +50,18 @@ func (m *memory) response(body []byte) ([]byte, bool) {
 	return r, ok
 }
 
-func (m *memory) rememberResponse(body, response []byte) {
+// rememberResponse keeps the response to a body that comes for the second time: most bodies of a long run never come again, and would fill the memory.
+func (m *memory) rememberResponse(body, response []byte, d digest) {
+	const most = 1 << 16
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, again := m.once[d.word(0)]; !again {
+		if m.once == nil || len(m.once) >= most {
+			m.once = make(map[uint64]struct{}, most)
+		}
+		m.once[d.word(0)] = struct{}{}
+		return
+	}
 	if m.size += len(body) + len(response); m.responses == nil || m.size > mostResponses {
 		m.responses, m.size = map[string][]byte{}, len(body)+len(response)
 	}

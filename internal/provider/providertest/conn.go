@@ -146,7 +146,7 @@ func (c *conn) complete(r *http.Request) bool {
 		return open
 	}
 	response := x.ordinary()
-	s.memory.rememberResponse(c.body, response)
+	s.memory.rememberResponse(c.body, response, p.digest)
 	if left := c.wait(s.settings.Latency, nil); left {
 		return false
 	}
