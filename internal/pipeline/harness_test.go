@@ -118,13 +118,18 @@ type rig struct {
 	service    providertest.Settings
 	capability dialect.Capability
 	account    func(*provider.Account)
+	transport  http.RoundTripper
 }
 
-func setup(t *testing.T, r rig) *harness {
+func setup(t testing.TB, r rig) *harness {
 	t.Helper()
 	h := &harness{service: providertest.New(t, r.service), history: &kept{}, counted: &counts{seen: map[string]int{}}}
-	transport := provider.Transport()
-	t.Cleanup(transport.CloseIdleConnections)
+	transport := r.transport
+	if transport == nil {
+		real := provider.Transport()
+		t.Cleanup(real.CloseIdleConnections)
+		transport = real
+	}
 	account := provider.Account{
 		Name: "scripted", Dialect: openai.New(), BaseURL: h.service.URL() + "/v1", Header: http.Header{}, Timeout: 10 * time.Second, FirstByteTimeout: 5 * time.Second,
 		Models: []provider.Model{{Name: "m", Capability: r.capability, Price: provider.Price{Known: true, Input: 1e9, CachedInput: 1e9, CacheWrite: 1e9, Output: 2e9}}},
@@ -170,7 +175,7 @@ func (h *harness) ask(t *testing.T, body string) (*Answer, error) {
 	return h.askAs(t.Context(), t, h.who, body)
 }
 
-func (h *harness) askAs(ctx context.Context, t *testing.T, who *key.Caller, body string) (*Answer, error) {
+func (h *harness) askAs(ctx context.Context, t testing.TB, who *key.Caller, body string) (*Answer, error) {
 	t.Helper()
 	a, err := h.Admit(ctx, who, 1)
 	if err != nil {
@@ -179,7 +184,7 @@ func (h *harness) askAs(ctx context.Context, t *testing.T, who *key.Caller, body
 	return h.Run(ctx, a, read(t, body))
 }
 
-func read(t *testing.T, body string) prompt.Prompt {
+func read(t testing.TB, body string) prompt.Prompt {
 	t.Helper()
 	v, err := value.DecodeString(body, value.Limits{})
 	if err != nil {
