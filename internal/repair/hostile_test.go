@@ -14,7 +14,16 @@ import (
 // hostileTexts gives texts of about n bytes that are made to cost time or memory. Each was or could be quadratic in a careless reader.
 func hostileTexts(n int) map[string]string {
 	fill := func(unit string) string { return strings.Repeat(unit, n/len(unit)+1) }
+	var names, items, elements strings.Builder
+	for i := 0; names.Len() < n; i++ {
+		fmt.Fprintf(&names, `"k%d":1,`, i)
+		fmt.Fprintf(&items, `"k%d":1 `, i)
+		fmt.Fprintf(&elements, "<k%d/>", i)
+	}
 	return map[string]string{
+		"different names":           "{" + names.String() + "x",
+		"different names apart":     "[" + items.String(),
+		"different elements":        "<r>" + elements.String(),
 		"brackets":                  fill("["),
 		"braces":                    fill("{"),
 		"parentheses":               fill("("),
