@@ -559,3 +559,67 @@ func BenchmarkFastPath(b *testing.B) {
 		resp.Body.Close()
 	}
 }
+
+func TestAnswersFromMemoryAreTheSame(t *testing.T) {
+	t.Parallel()
+	service := providertest.New(t, providertest.Settings{Keep: -1})
+	c := client(t)
+	for _, stream := range []bool{false, true} {
+		q := call(t, lowering.Strict, "again")
+		q.Stream = stream
+		var first dialect.Reply
+		for i := range 4 {
+			reply, err := ask(t.Context(), t, c, service.URL(), openai.New(), q)
+			if err != nil || !judge(t)(reply.Text) {
+				t.Fatalf("%q, %v", reply.Text, err)
+			}
+			if i == 0 {
+				first = reply
+			}
+			if reply.Text != first.Text || reply.Usage != first.Usage || reply.RequestID != first.RequestID {
+				t.Errorf("time %d: %+v, at first %+v", i+1, reply, first)
+			}
+		}
+	}
+	service.Queue(providertest.Reply{Text: "scripted"})
+	if reply, err := ask(t.Context(), t, c, service.URL(), openai.New(), call(t, lowering.Strict, "again")); err != nil || reply.Text != "scripted" {
+		t.Errorf("a queued reply behind memory: %q, %v", reply.Text, err)
+	}
+	if len(service.Exchanges()) != 0 || service.Requests() != 9 {
+		t.Errorf("%d exchanges kept, %d requests counted; want none and 9", len(service.Exchanges()), service.Requests())
+	}
+}
+
+func TestServicesMayGiveNoLogprobsAndNoUsage(t *testing.T) {
+	t.Parallel()
+	service := providertest.New(t, providertest.Settings{NoLogprobs: true, NoUsage: true})
+	c := client(t)
+	for _, stream := range []bool{false, true} {
+		q := call(t, lowering.Strict, "x")
+		q.Stream, q.Logprobs, q.Capability.Logprobs = stream, true, true
+		if reply, err := ask(t.Context(), t, c, service.URL(), openai.New(), q); err != nil || len(reply.Logprobs) > 0 || reply.Usage.Known {
+			t.Errorf("stream %v: %+v, %v", stream, reply, err)
+		}
+	}
+}
+
+func TestLatencyIsKept(t *testing.T) {
+	t.Parallel()
+	const first, token = 30 * time.Millisecond, 3 * time.Millisecond
+	for _, keep := range []int{-1, 0} {
+		service := providertest.New(t, providertest.Settings{Latency: first, TokenLatency: token, Text: strings.Repeat("word", 10), Keep: keep})
+		c := client(t)
+		for _, stream := range []bool{false, true, false, true, false} {
+			q := call(t, lowering.Prompt, "x")
+			q.Stream = stream
+			least := first
+			if stream {
+				least += 10 * token
+			}
+			begun := time.Now()
+			if _, err := ask(t.Context(), t, c, service.URL(), openai.New(), q); err != nil || time.Since(begun) < least {
+				t.Errorf("keep %d, stream %v: %s (%v), want at least %s", keep, stream, time.Since(begun), err, least)
+			}
+		}
+	}
+}
