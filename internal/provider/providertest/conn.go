@@ -141,9 +141,10 @@ func (c *conn) complete(r *http.Request) bool {
 	}
 	x.reply, x.record.Class, x.record.Damage, x.record.Fault, x.rng = chosen.Reply, chosen.class, chosen.damage, chosen.Fault, rng
 	if !plain {
-		open := x.run()
-		s.keep(x.record)
-		return open
+		x.kept = new(Exchange)
+		*x.kept = x.record
+		s.keep(x.kept)
+		return x.run()
 	}
 	response := x.ordinary()
 	s.memory.rememberResponse(c.body, response, p.digest)

@@ -99,7 +99,7 @@ type Server struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 	queue []Reply
-	kept  []Exchange // a ring: next is where the next one goes
+	kept  []*Exchange // a ring: next is where the next one goes
 	next  int
 	seen  map[digest]int // how often a body came
 }
@@ -174,15 +174,20 @@ func (s *Server) Queued() int {
 	return len(s.queue)
 }
 
-// Exchanges gives the last exchanges that have ended, in the order of their ends.
+// Exchanges gives the last exchanges in the order in which they came. Whoever has an answer finds its exchange there; one that is still under way says
+// what is known so far.
 func (s *Server) Exchanges() []Exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := append([]Exchange(nil), s.kept[min(s.next, len(s.kept)):]...)
-	return append(out, s.kept[:min(s.next, len(s.kept))]...)
+	out := make([]Exchange, 0, len(s.kept))
+	for i := range s.kept {
+		out = append(out, *s.kept[(s.next+i)%len(s.kept)])
+	}
+	return out
 }
 
-func (s *Server) keep(e Exchange) {
+// keep takes a record into the ring.
+func (s *Server) keep(e *Exchange) {
 	if s.settings.Keep <= 0 {
 		return
 	}
@@ -192,7 +197,7 @@ func (s *Server) keep(e Exchange) {
 		s.kept = append(s.kept, e)
 		return
 	}
-	s.kept[s.next%len(s.kept)] = e
+	s.kept[s.next] = e
 	s.next = (s.next + 1) % len(s.kept)
 }
 

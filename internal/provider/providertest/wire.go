@@ -14,6 +14,7 @@ import (
 type exchange struct {
 	conn   *conn
 	record Exchange
+	kept   *Exchange // the record as others see it; nil where none is kept
 	reply  Reply
 	rng    *rand.Rand
 }
@@ -98,14 +99,17 @@ func (x *exchange) run() bool {
 	}
 	if refused, ok := x.refusal(); ok {
 		x.record.Status = refused.status
+		x.tell()
 		return x.write(refused, -1)
 	}
 	r := x.render()
-	x.record.Status = r.status
+	if x.record.Fault != CutBeforeHeaders {
+		x.record.Status = r.status
+	}
+	x.tell()
 	size := r.size()
 	switch x.record.Fault {
 	case CutBeforeHeaders:
-		x.record.Status = 0
 		return x.cut()
 	case EmptyBody:
 		r.pieces, r.stream = nil, false
@@ -135,8 +139,22 @@ func (x *exchange) run() bool {
 
 // away notes that the client is gone.
 func (x *exchange) away(left bool) bool {
-	x.record.Left = x.record.Left || left
+	if left {
+		x.record.Left = true
+		x.tell()
+	}
 	return left
+}
+
+// tell shows others the record as it is now.
+func (x *exchange) tell() {
+	if x.kept == nil {
+		return
+	}
+	s := x.conn.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*x.kept = x.record
 }
 
 // cut ends the connection, in order or with a reset.
