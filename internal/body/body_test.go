@@ -86,7 +86,9 @@ func TestFieldsAreReadOrTakeTheirDefault(t *testing.T) {
 		t.Error(err)
 	}
 	want := []any{
-		"x", "-", "", "x", "", "b", "a", true, true, int64(-7), int64(5), int64(3), 0.25, 9.0, []string{"a", "b"}, []string(nil), "inner", "-", 0,
+		"x", "-", "", "x", "", "b", "a", true, true, int64(-7), int64(5), int64(3), 0.25, 9.0,
+		[]string{"a", "b"},
+		[]string(nil), "inner", "-", 0,
 		"1", "/many/0/a~1b", "2", "/many/1/a~1b", `[1,{"z":2}]`, true,
 	}
 	if d := cmp.Diff(want, got); d != "" {

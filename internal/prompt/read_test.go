@@ -145,8 +145,10 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"prompt": 5}`, [][3]string{{"/prompt", "type", "prompt is a number; it must be a string"}}},
 		{`{"prompt": null}`, [][3]string{{"/prompt", "type", "prompt is null; it must be a string"}}},
 		{`{"prompt": "x", "promt": "y"}`, [][3]string{{"/promt", "unknown_field", "Did you mean prompt?"}}},
-		{`{"prompt": "x", "zzzzzzzzzz": 1}`, [][3]string{{"/zzzzzzzzzz", "unknown_field",
-			"Known fields: prompt, messages, template, parameters, schema, format, stream, options."}}},
+		{`{"prompt": "x", "zzzzzzzzzz": 1}`, [][3]string{{
+			"/zzzzzzzzzz", "unknown_field",
+			"Known fields: prompt, messages, template, parameters, schema, format, stream, options.",
+		}}},
 		{`{"prompt": "x", "a/b~c": 1}`, [][3]string{{"/a~1b~0c", "unknown_field", `there is no field "a/b~c" here`}}},
 		{`{"prompt": "x", "options": {"temprature": 1}}`, [][3]string{{"/options/temprature", "unknown_field", "Did you mean temperature?"}}},
 		{`{"prompt": "x", "options": null}`, [][3]string{{"/options", "type", "options is null; it must be an object"}}},
@@ -187,7 +189,9 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"prompt": "x", "options": {"cache_ttl": 86401}}`, [][3]string{{"/options/cache_ttl", "range", "from 60 to 86400"}}},
 		{`{"prompt": "x", "options": {"coercion": "bold"}}`, [][3]string{{"/options/coercion", "enum", "safe, off, lenient"}}},
 		{`{"prompt": "x", "options": {"bypass_cache": 1, "include_confidence": "no", "language_detection": null, "redact_logs": []}}`, [][3]string{
-			{"/options/include_confidence", "type", "a boolean"}, {"/options/language_detection", "type", "a boolean"}, {"/options/bypass_cache", "type", "a boolean"},
+			{"/options/include_confidence", "type", "a boolean"},
+			{"/options/language_detection", "type", "a boolean"},
+			{"/options/bypass_cache", "type", "a boolean"},
 			{"/options/redact_logs", "type", "a boolean"},
 		}},
 		{`{"prompt": "x", "options": {"provider": 1, "model": {}}}`, [][3]string{{"/options/provider", "type", "a string"}, {"/options/model", "type", "a string"}}},
@@ -198,8 +202,10 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"messages": "a"}`, [][3]string{{"/messages", "type", "an array"}}},
 		{`{"messages": [7]}`, [][3]string{{"/messages/0", "type", "it must be an object"}}},
 		{`{"messages": [{"content": "a"}]}`, [][3]string{{"/messages/0/role", "required", "role is missing"}, {"/messages", "user_message", "no message of the user"}}},
-		{`{"messages": [{"role": "tool", "content": "a"}]}`, [][3]string{{"/messages/0/role", "enum", "system, user, assistant"},
-			{"/messages", "user_message", "no message of the user"}}},
+		{`{"messages": [{"role": "tool", "content": "a"}]}`, [][3]string{
+			{"/messages/0/role", "enum", "system, user, assistant"},
+			{"/messages", "user_message", "no message of the user"},
+		}},
 		{`{"messages": [{"role": "assistant", "content": "a"}]}`, [][3]string{{"/messages", "user_message", "no message of the user"}}},
 		{`{"messages": [{"role": "user"}]}`, [][3]string{{"/messages/0/content", "required", "content is missing"}}},
 		{`{"messages": [{"role": "user", "content": null}]}`, [][3]string{{"/messages/0/content", "type", "a string or an array of parts"}}},
@@ -211,16 +217,26 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"messages": [{"role": "user", "content": [{"type": "text"}]}]}`, [][3]string{{"/messages/0/content/0/text", "required", "text is missing"}}},
 		{`{"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}`, [][3]string{{"/messages/0/content/0/text", "type", "a string"}}},
 		{`{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}`, [][3]string{{"/messages/0/content/0/image_url/url", "format", "data: URL"}}},
-		{`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]}]}`,
-			[][3]string{{"/messages/0/content/0/image_url/url", "format", "data: URL"}}},
-		{`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,AA=="}}]}]}`,
-			[][3]string{{"/messages/0/content/0/image_url/url", "format", "data: URL"}}},
-		{`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,not base64"}}]}]}`,
-			[][3]string{{"/messages/0/content/0/image_url/url", "format", "base64"}}},
-		{`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}]}]}`,
-			[][3]string{{"/messages/0/content/0/image_url/url", "format", "base64"}}},
-		{`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "best"}}]}]}`,
-			[][3]string{{"/messages/0/content/0/image_url/detail", "enum", "auto, low, high"}}},
+		{
+			`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]}]}`,
+			[][3]string{{"/messages/0/content/0/image_url/url", "format", "data: URL"}},
+		},
+		{
+			`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,AA=="}}]}]}`,
+			[][3]string{{"/messages/0/content/0/image_url/url", "format", "data: URL"}},
+		},
+		{
+			`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,not base64"}}]}]}`,
+			[][3]string{{"/messages/0/content/0/image_url/url", "format", "base64"}},
+		},
+		{
+			`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}]}]}`,
+			[][3]string{{"/messages/0/content/0/image_url/url", "format", "base64"}},
+		},
+		{
+			`{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "best"}}]}]}`,
+			[][3]string{{"/messages/0/content/0/image_url/detail", "enum", "auto, low, high"}},
+		},
 	} {
 		t.Run(fmt.Sprintf("%.100s", c.body), func(t *testing.T) {
 			t.Parallel()
