@@ -58,6 +58,9 @@ func (c *closer) document() (piece, error) {
 	if err != nil {
 		return piece{}, err
 	}
+	if got, _ := p.schema.Get("type"); !c.wrapped && got.Text() != "object" {
+		return piece{}, &misfit{c.base, "a root that is no object"}
+	}
 	for _, u := range c.unions {
 		if u.ambiguous() {
 			return piece{}, &misfit{c.base, "alternatives that cannot be told apart in the provider's shape"}
@@ -98,6 +101,9 @@ func (c *closer) expandRoot() (value.Value, error) {
 
 // bareReference reports whether nothing beside a reference matters.
 func (c *closer) bareReference(s value.Value) bool {
+	if c.oldDraft() {
+		return true // before 2019-09 nothing counts beside a reference
+	}
 	for name := range s.Members() {
 		switch roleOf(name) {
 		case unknown, annotation, identifier, container, reference:

@@ -19,7 +19,7 @@ func lowerOpen(schema value.Value, f form) Lowered {
 		}
 		lowered = lowered.With("$defs", value.Object(members...))
 	}
-	l := Lowered{Schema: lowered, Mode: f.mode, Residue: o.residue, Shown: quiet(schema), codec: codec{root: orderOf(schema)}, Caps: f.caps}
+	l := Lowered{Schema: lowered, Mode: f.mode, Residue: o.residue, Narrowed: o.narrowed, Shown: quiet(schema), codec: codec{root: orderOf(schema)}, Caps: f.caps}
 	l.capped = withCaps(lowered, f.caps)
 	return l
 }
@@ -39,18 +39,26 @@ type opener struct {
 	order   []*definition
 	names   map[string]bool
 	residue []Residue
+	// narrowed are the objects that the engine closes by itself.
+	narrowed []string
 }
 
 // place strips the schema at a pointer; a boolean one stays as an object that says the same.
 func (o *opener) place(s value.Value, at string) value.Value {
 	if s.Kind() != value.KindObject {
 		if s.Kind() == value.KindBool && !s.Truth() {
-			return s
+			if !o.subset.converter {
+				return s
+			}
+			o.residue = append(o.residue, Residue{Pointer: at, Keyword: "not", Value: value.Object()})
 		}
 		return value.Object()
 	}
 	if ref, ok := s.Get("$ref"); ok && o.old {
 		s = value.Object(value.Member{Name: "$ref", Value: ref}) // nothing counts beside it
+	}
+	if o.subset.converter {
+		s = distributed(s)
 	}
 	types, hasTypes := typesOf(s)
 	members := make([]value.Member, 0, s.Len())
@@ -69,6 +77,9 @@ func (o *opener) place(s value.Value, at string) value.Value {
 		} else if !idle(name, item) && !replaced(s, name, item) {
 			o.residue = append(o.residue, Residue{Pointer: at, Keyword: name, Value: item})
 		}
+	}
+	if o.subset.converter {
+		return o.convertible(s, value.Object(members...), at)
 	}
 	return value.Object(members...)
 }
@@ -142,6 +153,9 @@ func (o *opener) additional(item value.Value, at string) value.Value {
 func (o *opener) members(s value.Value, at string) value.Value {
 	members := make([]value.Member, 0, s.Len())
 	for name, sub := range s.Members() {
+		if o.subset.converter && sub.Kind() == value.KindBool && !sub.Truth() {
+			continue // rule R18
+		}
 		members = append(members, value.Member{Name: name, Value: o.place(sub, value.AppendPointer(at, name))})
 	}
 	return value.Object(members...)

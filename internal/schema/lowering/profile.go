@@ -16,6 +16,7 @@ const (
 	rowPrompt rowName = iota // the zero Profile sends no schema
 	rowOpenAI
 	rowLlamaCpp
+	rowConverter
 )
 
 // OpenAI is the strict subset of OpenAI's structured outputs, then JSON mode.
@@ -23,6 +24,9 @@ func OpenAI() Profile { return Profile{row: rowOpenAI} }
 
 // LlamaCpp is llama.cpp's server with llguidance: a grammar of the whole schema, then JSON mode.
 func LlamaCpp() Profile { return Profile{row: rowLlamaCpp} }
+
+// LlamaCppConverter is llama.cpp's server without llguidance, whose own converter makes the grammar: of less than the whole schema.
+func LlamaCppConverter() Profile { return Profile{row: rowConverter} }
 
 // Names lists the profiles by name: a dialect, or a dialect and what runs behind it.
 func Names() []string { return []string{"openai", "llamacpp", "llamacpp:llguidance"} }
@@ -32,7 +36,9 @@ func Named(name string) (Profile, bool) {
 	switch name {
 	case "openai":
 		return OpenAI(), true
-	case "llamacpp", "llamacpp:llguidance":
+	case "llamacpp":
+		return LlamaCppConverter(), true
+	case "llamacpp:llguidance":
 		return LlamaCpp(), true
 	default:
 		return Profile{}, false
@@ -160,6 +166,8 @@ type subset struct {
 	depth, properties, characters, enumValues int
 	// of one string enum with more than bigEnum values
 	bigEnum, bigEnumCharacters int
+	// converter is set where llama.cpp's own converter reads the schema.
+	converter bool
 }
 
 // rowOf is the table of profiles. Sources and dates: reference schema-subsets, sections 2.1, 2.6 and 2.8.
@@ -185,6 +193,17 @@ func rowOf(name rowName) []form {
 					"patternProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems",
 					"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format"},
 				formats: []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"},
+			}},
+			{mode: JSON, fit: inObject},
+			{mode: Prompt, fit: inPrompt},
+		}
+	case rowConverter: // 2026-11: measured, llama.cpp at 0c1e57098
+		return []form{
+			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true}, subset: subset{
+				keywords: []string{"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties", "items", "prefixItems",
+					"minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "format"},
+				formats:   []string{"date-time", "time", "date", "uuid"},
+				converter: true,
 			}},
 			{mode: JSON, fit: inObject},
 			{mode: Prompt, fit: inPrompt},
