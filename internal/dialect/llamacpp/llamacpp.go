@@ -36,9 +36,13 @@ func New() Dialect { return Dialect{chat: openai.New()} }
 // Name is "llamacpp".
 func (Dialect) Name() string { return "llamacpp" }
 
-// Profile is a grammar of the whole schema, then JSON mode, as far as the capability allows.
+// Profile is a grammar, of the whole schema where llguidance compiles it, then JSON mode, as far as the capability allows.
 func (Dialect) Profile(c dialect.Capability) lowering.Profile {
-	p := lowering.LlamaCpp().Only(c.Modes...)
+	p := lowering.LlamaCppConverter()
+	if c.LLGuidance {
+		p = lowering.LlamaCpp()
+	}
+	p = p.Only(c.Modes...)
 	if c.Small {
 		p = p.Tight()
 	}
