@@ -69,7 +69,7 @@ func (c Code) Status() int { return c.Row().Status }
 func Codes() []Code {
 	codes := make([]Code, Timeout+1)
 	for i := range codes {
-		codes[i] = Code(i) //nolint:gosec // There are few codes.
+		codes[i] = Code(i)
 	}
 	return codes
 }

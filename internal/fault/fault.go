@@ -73,8 +73,7 @@ func Of(err error) *Fault {
 	if err == nil {
 		return nil
 	}
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
 	return New(Internal, "something failed inside promptd").Because(err)
@@ -82,6 +81,6 @@ func Of(err error) *Fault {
 
 // Is reports whether the error's chain holds a Fault with the code.
 func Is(err error, code Code) bool {
-	var f *Fault
-	return errors.As(err, &f) && f.Code == code
+	f, ok := errors.AsType[*Fault](err)
+	return ok && f.Code == code
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/promptd/promptd/internal/store/sqlite"
 )
 
+// pass lets the time of a bubble pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // process is a keeper on a store of its own handle, as another process would have it.
@@ -75,6 +78,7 @@ func gives(r idempotency.Response) func(context.Context) (idempotency.Response, 
 }
 
 func never(t *testing.T) func(context.Context) (idempotency.Response, error) {
+	t.Helper()
 	return func(context.Context) (idempotency.Response, error) {
 		t.Error("the work is done a second time")
 		return answer(200, "second"), nil
@@ -233,7 +237,7 @@ func TestTheSecondWaitsForTheFirst(t *testing.T) {
 		all.Go(func() {
 			want(t, one, name("k"), body(1), func(context.Context) (idempotency.Response, error) {
 				close(running)
-				time.Sleep(40 * time.Second) // Longer than the lease: it is renewed.
+				pass(40 * time.Second) // Longer than the lease: it is renewed.
 				return answer(200, "slow"), nil
 			}, answer(200, "slow"), false)
 		})
@@ -295,7 +299,7 @@ func TestAFailureLetsTheNextOneTry(t *testing.T) {
 		for i := range 10 {
 			all.Go(func() {
 				got, again, err := processes[i%2].Do(t.Context(), name("k"), body(1), func(context.Context) (idempotency.Response, error) {
-					time.Sleep(time.Second)
+					pass(time.Second)
 					if tries.Add(1) <= 3 {
 						return answer(503, "busy"), nil
 					}
@@ -368,9 +372,9 @@ func TestAnAnswerIsKeptForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, t.TempDir())
 		want(t, p, name("k"), body(1), gives(answer(200, "first")), answer(200, "first"), false)
-		time.Sleep(24*time.Hour - time.Second)
+		pass(24*time.Hour - time.Second)
 		want(t, p, name("k"), body(1), never(t), answer(200, "first"), true)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		want(t, p, name("k"), body(2), gives(answer(200, "second")), answer(200, "second"), false)
 	})
 }
@@ -393,7 +397,7 @@ func TestRunForgetsWhatIsOld(t *testing.T) {
 			}
 			return n
 		}
-		time.Sleep(24*time.Hour + 11*time.Minute)
+		pass(24*time.Hour + 11*time.Minute)
 		synctest.Wait()
 		if n := left(); n != 0 {
 			t.Errorf("%d answers are left after a day", n)
@@ -474,7 +478,7 @@ func TestAnAnswerThatIsNotKeptIsStillGiven(t *testing.T) {
 		disk := errors.New("the disk is full")
 		p := on(&broken{Store: whole.store, finish: disk, release: disk, renew: disk, forget: disk})
 		want(t, p, name("k"), body(1), func(context.Context) (idempotency.Response, error) {
-			time.Sleep(11 * time.Second) // Two renewals.
+			pass(11 * time.Second) // Two renewals.
 			return answer(200, "given"), nil
 		}, answer(200, "given"), false)
 		told := p.told()

@@ -19,6 +19,9 @@ import (
 	"github.com/promptd/promptd/internal/usage"
 )
 
+// pass lets the time of a bubble pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // disk is a store that can be slow, fail, or keep a batch and fail nevertheless.
@@ -141,13 +144,13 @@ func TestARecordLingersForOthers(t *testing.T) {
 		synctest.Wait()
 		begin := time.Now()
 		add(t, l, 0, 1)
-		time.Sleep(99 * time.Millisecond)
+		pass(99 * time.Millisecond)
 		add(t, l, 1, 3)
 		synctest.Wait()
 		if ids := d.ids(); ids != nil {
 			t.Errorf("kept before the linger: %v", ids)
 		}
-		time.Sleep(time.Millisecond)
+		pass(time.Millisecond)
 		synctest.Wait()
 		if d := cmp.Diff([]int{3}, d.sizes()); d != "" {
 			t.Errorf("batches after %s (-want +got):\n%s", time.Since(begin), d)
@@ -199,7 +202,7 @@ func TestAFullLogIsSlowInsteadOfLossy(t *testing.T) {
 			waited = time.Since(begin)
 			added <- err
 		}()
-		time.Sleep(9 * time.Second)
+		pass(9 * time.Second)
 		if l.Depth() != 4 {
 			t.Errorf("%d records wait, want 4", l.Depth())
 		}
@@ -280,9 +283,9 @@ func TestAFailedWriteIsTriedAgain(t *testing.T) {
 		l := usage.NewLog(d, usage.LogConfig{Linger: -1, OnError: func(err error) { told = append(told, err) }})
 		stop := run(t, l)
 		add(t, l, 0, 5)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		add(t, l, 5, 8)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 		if d := cmp.Diff(numbers(0, 8), d.ids()); d != "" {
 			t.Errorf("kept (-want +got):\n%s", d)

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,12 +138,7 @@ func ParseGroups(text string) ([]Group, error) {
 }
 
 func (g Group) known() bool {
-	for _, known := range Groups() {
-		if g == known {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Groups(), g)
 }
 
 // Query chooses sums. Sums are kept by the hour (UTC): From is rounded down to an hour and To up.

@@ -268,11 +268,11 @@ func TestRetentionDeletesInPortionsEveryHour(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.Run(ctx) }()
-		time.Sleep(time.Hour - time.Second)
+		pass(time.Hour - time.Second)
 		if calls, _, _ := d.seen(); len(told) != 1 || calls != nil {
 			t.Errorf("before the hour: told of %v, deleted %v", told, calls)
 		}
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		calls, before, _ := d.seen()
 		if diff := cmp.Diff([]int{200, 200, 50}, calls); diff != "" {
 			t.Errorf("portions (-want +got):\n%s", diff)
@@ -283,7 +283,7 @@ func TestRetentionDeletesInPortionsEveryHour(t *testing.T) {
 		d.mu.Lock()
 		d.old = 3
 		d.mu.Unlock()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if _, _, left := d.seen(); left != 0 {
 			t.Errorf("%d are left an hour later", left)
 		}

@@ -2,6 +2,7 @@ package value
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -98,8 +99,8 @@ func (d *decoder) fail(at int, rule Rule, message string) {
 }
 
 func (d *decoder) error() error {
-	for i := len(d.path) - 1; i >= 0; i-- {
-		d.err.Pointer = AppendPointer(d.err.Pointer, d.path[i])
+	for _, token := range slices.Backward(d.path) {
+		d.err.Pointer = AppendPointer(d.err.Pointer, token)
 	}
 	return d.err
 }

@@ -270,7 +270,7 @@ func (d Decimal) Int64() (n int64, ok bool) {
 	}
 	switch {
 	case d.negative && u <= 1<<63:
-		return -int64(u), true //nolint:gosec // 1<<63 negates to itself, which is right here.
+		return -int64(u), true // 1<<63 negates to itself, which is right here.
 	case !d.negative && u < 1<<63:
 		return int64(u), true
 	default:
