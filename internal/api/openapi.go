@@ -15,7 +15,7 @@ import (
 	"github.com/promptd/promptd/internal/usage"
 )
 
-// documenter makes the OpenAPI document. Schemas come from Go types by huma's registry; routing, reading and errors are our own (docs/decisions/0002-http.md).
+// documenter makes the OpenAPI document. Schemas come from Go types by huma's registry; routing, reading and errors are our own (docs/decisions/0003-http-and-openapi.md).
 type documenter struct{ registry huma.Registry }
 
 const schemaPrefix = "#/components/schemas/"
