@@ -55,9 +55,7 @@ const defaultRetries = 2
 func New(baseURL, apiKey string, options ...Option) (*Client, error) {
 	base, err := url.Parse(strings.TrimRight(baseURL, "/"))
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("server address: %w", err)
-	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
+	case err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
 		return nil, fmt.Errorf("server address %q: write it as http://host:port or https://host", baseURL)
 	case base.RawQuery != "" || base.Fragment != "" || base.User != nil:
 		return nil, errors.New("server address: it must be a plain address without user, query and fragment")

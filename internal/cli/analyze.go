@@ -183,7 +183,7 @@ func isInteractive(r io.Reader) bool {
 // client gives the client of a server, or of promptd in this process, and what ends it.
 func (a *analysis) client(ctx context.Context) (*client.Client, func() error, error) {
 	if a.local {
-		return inProcess(ctx, a.env, a.settings)
+		return inProcess(ctx, a.env, a.settings, a.provider == "local" || strings.HasPrefix(a.model, "local/"))
 	}
 	c, err := a.remote.client()
 	return c, func() error { return nil }, err

@@ -56,6 +56,9 @@ func restoreCommand(env *Env) *cobra.Command {
 			if err != nil {
 				return inUse(err)
 			}
+			if os.Remove(aside) == nil {
+				aside = "" // It was empty: nothing was there before.
+			}
 			if out.json() {
 				return out.value(map[string]any{"data_dir": dir, "kept_in": aside})
 			}

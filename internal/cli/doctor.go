@@ -197,7 +197,7 @@ func (f *findings) lastDay(ctx context.Context, db *sqlite.DB) error {
 	}
 	const least, percent = 0.95, 100
 	rate := float64(t.Passed) / float64(t.Requests)
-	text := fmt.Sprintf("%s requests in 24 hours, %.1f%% passed, $%s", count(t.Requests), percent*rate, t.Cost)
+	text := fmt.Sprintf("%s in 24 hours, %.1f%% passed, $%s", plural(int(t.Requests), "request"), percent*rate, t.Cost)
 	if rate < least && t.Requests >= 20 {
 		f.add("requests", risky, "promptd requests list --validation failed shows them: see the reports, allow more attempts, or use a stronger model.", "%s", text)
 	} else {

@@ -28,8 +28,11 @@ func reportRemote(err error, stderr io.Writer) (code int, is bool) {
 	}
 	fmt.Fprintf(stderr, "promptd: %s\n", detail)
 	for _, d := range e.Errors {
-		if d.Message != detail || d.Pointer != "" {
+		switch {
+		case d.Message != detail || d.Pointer != "":
 			writeDefect(stderr, d)
+		case d.Hint != "":
+			fmt.Fprintf(stderr, "  %s\n", d.Hint)
 		}
 	}
 	writeAttempts(stderr, e.Attempts)

@@ -9,6 +9,7 @@ import (
 // group makes a command that only holds others: alone it shows its help and counts as wrong use, so that a script that forgot the second word fails.
 func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(commands...)
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil

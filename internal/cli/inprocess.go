@@ -16,8 +16,9 @@ import (
 )
 
 // inProcess runs promptd itself for as long as one command: the real program on a free loopback port, with a store of its own that is thrown away and a
-// key that only this command knows. So --local goes the very way of a server's request, beside whatever server uses the data directory.
-func inProcess(ctx context.Context, env *Env, s *settings) (_ *client.Client, _ func() error, err error) {
+// key that only this command knows. So --local goes the very way of a server's request, beside whatever server uses the data directory. The local model is
+// looked for where it is pinned or nothing else is configured.
+func inProcess(ctx context.Context, env *Env, s *settings, pinned bool) (_ *client.Client, _ func() error, err error) {
 	loaded, err := s.load()
 	if err != nil {
 		return nil, nil, err
@@ -39,7 +40,7 @@ func inProcess(ctx context.Context, env *Env, s *settings) (_ *client.Client, _ 
 		return nil, nil, err
 	}
 	version, revision := buildVersion()
-	program, err := app.New(ctx, loaded, app.Env{Out: io.Discard, Version: version, Revision: revision, Local: true})
+	program, err := app.New(ctx, loaded, app.Env{Out: io.Discard, Version: version, Revision: revision, Local: pinned || len(c.Providers) == 0})
 	if err != nil {
 		return nil, nil, err
 	}

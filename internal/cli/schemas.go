@@ -18,6 +18,7 @@ import (
 func schemasCommand(env *Env) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "schemas", Short: "Look at schemas",
+		Example: examples("promptd schemas check order.schema.json", "promptd schemas check --dialect openai --output json order.schema.json"),
 	}, schemasCheckCommand(env))
 }
 

@@ -21,12 +21,14 @@ func TestMain(m *testing.M) {
 // "exec" wants exit code 0, "! exec" any other one, and "exits 3 promptd …" that very code. UPDATE_SCRIPTS=1 rewrites the files that cmp compares with.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	commands := serverCommands()
+	commands["exits"] = exits
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:                commands,
 	})
 }
 
