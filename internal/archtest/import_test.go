@@ -120,7 +120,7 @@ func borders() []border {
 		{"github.com/prometheus/", []string{"internal/observe"}, "every metric is declared in observe"},
 		{"go.opentelemetry.io/otel/sdk", []string{"internal/observe"}, "the SDK of traces is set up once, in observe"},
 		{"github.com/spf13/", []string{"internal/cli", "cmd/"}, "flags and commands only in cli"},
-		{"github.com/danielgtaylor/huma", []string{"internal/api"}, "HTTP only in api"},
+		{"github.com/danielgtaylor/huma", []string{"internal/api"}, "it makes the OpenAPI document and nothing else"},
 		{"github.com/goccy/go-yaml", []string{"internal/config", "internal/provider/catalogue"}, "YAML is for configuration and the catalogue's facts; the renderer writes its own"},
 		{"github.com/santhosh-tekuri/jsonschema", nil, "the library is the oracle of tests; what judges is schema"},
 		{"github.com/stretchr/testify", nil, "tests use the standard library and go-cmp"},
