@@ -93,6 +93,9 @@ func (s attempts) attempt(ctx context.Context, t *series) (result *Result, again
 	if err != nil {
 		return s.reask(t, read, unraised(err))
 	}
+	if t.partial != nil {
+		shaped.value, shaped.coercions = t.partial.keep(shaped.value, shaped.coercions)
+	}
 	judged, err := do(ctx, &s.steps.validate, s.validate.do, shaped)
 	if err != nil {
 		return nil, false, err

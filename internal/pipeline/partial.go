@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/promptd/promptd/internal/repair"
+	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -16,6 +17,9 @@ type partial struct {
 	shown value.Value
 	any   bool
 	count int // scalars and finished containers shown
+	// frozen is what earlier attempts have shown: the one under way may fill only the rest.
+	frozen   value.Value
+	isFrozen bool
 }
 
 func newPartial(r resolved) *partial { return &partial{resolved: r} }
@@ -23,6 +27,7 @@ func newPartial(r resolved) *partial { return &partial{resolved: r} }
 // begin starts reading an attempt's text.
 func (p *partial) begin(a planned) {
 	p.plan = a.plan
+	p.frozen, p.isFrozen = p.shown, p.any
 	p.read = repair.NewStream(repair.Hints{Schema: a.plan.shape})
 }
 
@@ -38,6 +43,9 @@ func (p *partial) add(ctx context.Context, text string) error {
 		return ctx.Err() // Not yet in a shape that can be shown.
 	}
 	valid, ok := p.prune(ctx, "", raised)
+	if ok && p.isFrozen {
+		valid, _ = over(valid, p.frozen, "", nil)
+	}
 	if !ok || p.any && !holds(valid, p.shown) {
 		return ctx.Err()
 	}
@@ -78,6 +86,70 @@ func (p *partial) prune(ctx context.Context, pointer string, v value.Value) (val
 
 // heldBy reports whether a final value holds everything that was shown.
 func (p *partial) heldBy(final value.Value) bool { return !p.any || holds(final, p.shown) }
+
+// keep puts what earlier attempts have shown over an answer, and tells where that changed something.
+func (p *partial) keep(v value.Value, changes []schema.Coercion) (value.Value, []schema.Coercion) {
+	if !p.isFrozen {
+		return v, changes
+	}
+	return over(v, p.frozen, "", changes)
+}
+
+// keptStreamed is the kind of a change that kept a value which a stream had already shown.
+const keptStreamed = "kept_streamed"
+
+// over gives v with the values of an earlier snapshot in their places: members of objects by name, items of arrays by place. Where the kinds differ v stays as it
+// is, and what was shown no longer holds.
+func over(v, shown value.Value, pointer string, changes []schema.Coercion) (value.Value, []schema.Coercion) {
+	switch {
+	case v.Kind() != shown.Kind():
+		return v, changes
+	case v.Kind() == value.KindObject:
+		for name, item := range shown.Members() {
+			now, ok := v.Get(name)
+			at := value.AppendPointer(pointer, name)
+			switch {
+			case !ok:
+				v = v.With(name, item)
+				changes = append(changes, schema.Coercion{Kind: keptStreamed, Pointer: at, After: item})
+			case !value.Identical(now, item):
+				now, changes = placed(now, item, at, changes)
+				v = v.With(name, now)
+			}
+		}
+		return v, changes
+	case v.Kind() == value.KindArray:
+		items := make([]value.Value, 0, max(v.Len(), shown.Len()))
+		for i := range max(v.Len(), shown.Len()) {
+			at := value.AppendIndex(pointer, i)
+			switch {
+			case i >= shown.Len():
+				items = append(items, v.At(i))
+			case i >= v.Len():
+				items = append(items, shown.At(i))
+				changes = append(changes, schema.Coercion{Kind: keptStreamed, Pointer: at, After: shown.At(i)})
+			default:
+				item := v.At(i)
+				if !value.Identical(item, shown.At(i)) {
+					item, changes = placed(item, shown.At(i), at, changes)
+				}
+				items = append(items, item)
+			}
+		}
+		return value.Array(items...), changes
+	default:
+		return shown, changes
+	}
+}
+
+// placed puts a shown value in the place of another one.
+func placed(now, shown value.Value, at string, changes []schema.Coercion) (value.Value, []schema.Coercion) {
+	container := now.Kind() == value.KindObject || now.Kind() == value.KindArray
+	if container && now.Kind() == shown.Kind() {
+		return over(now, shown, at, changes)
+	}
+	return shown, append(changes, schema.Coercion{Kind: keptStreamed, Pointer: at, Before: now, After: shown})
+}
 
 // holds reports whether a value has every part of an earlier snapshot, unchanged.
 func holds(v, earlier value.Value) bool {
