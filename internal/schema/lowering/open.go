@@ -78,10 +78,28 @@ func (o *opener) place(s value.Value, at string) value.Value {
 			o.residue = append(o.residue, Residue{Pointer: at, Keyword: name, Value: item})
 		}
 	}
-	if o.subset.converter {
-		return o.convertible(s, value.Object(members...), at)
+	lowered := value.Object(members...)
+	if _, open := lowered.Get("patternProperties"); !open {
+		if patterns, ok := s.Get("patternProperties"); ok && patterns.Len() > 0 {
+			lowered = o.opened(lowered, at)
+		}
 	}
-	return value.Object(members...)
+	if o.subset.converter {
+		return o.convertible(s, lowered, at)
+	}
+	return lowered
+}
+
+// opened drops what an object says of further members: where patterns of names cannot be sent, their members would count as such.
+func (o *opener) opened(lowered value.Value, at string) value.Value {
+	further, ok := lowered.Get("additionalProperties")
+	if !ok {
+		return lowered
+	}
+	if further.Kind() != value.KindBool || !further.Truth() {
+		o.residue = append(o.residue, Residue{Pointer: at, Keyword: "additionalProperties", Value: further})
+	}
+	return lowered.Without("additionalProperties")
 }
 
 // keyword gives a keyword as the engine takes it.
@@ -115,7 +133,7 @@ func (o *opener) keyword(s value.Value, name string, item value.Value, at string
 	}
 	switch name {
 	case "properties", "patternProperties":
-		if name == "patternProperties" && !plainNames(item) {
+		if name == "patternProperties" && (!plainNames(item) || !apart(item)) {
 			return nil, false
 		}
 		return one(name, o.members(item, below))
@@ -130,13 +148,51 @@ func (o *opener) keyword(s value.Value, name string, item value.Value, at string
 	case "enum", "const":
 		return one(name, item)
 	}
+	if strings.HasSuffix(name, "Properties") && !countable(s) {
+		return nil, false
+	}
 	m, ok := o.subset.assertion(s, name, item)
-	return []value.Member{m}, ok
+	return []value.Member{m}, ok && !(roleOf(name) == numeric && huge(item))
+}
+
+// huge reports whether a bound is so far away that the engine fails to write it as a pattern; it hardly binds.
+func huge(bound value.Value) bool {
+	const far = 1_000_000_000_000_000
+	d := bound.Decimal()
+	return d.Compare(value.Int(far).Decimal()) >= 0 || d.Compare(value.Int(-far).Decimal()) <= 0
 }
 
 func plainNames(patterns value.Value) bool {
 	for pattern := range patterns.Members() {
 		if !plainPattern(pattern) {
+			return false
+		}
+	}
+	return true
+}
+
+// apart reports whether surely no name matches two of the patterns: the engine refuses those that overlap.
+func apart(patterns value.Value) bool {
+	var begins []byte
+	for pattern := range patterns.Members() {
+		if patterns.Len() == 1 {
+			return true
+		}
+		rest, ok := strings.CutPrefix(pattern, "^")
+		if !ok || rest == "" || strings.ContainsAny(pattern, "|*?{") || strings.IndexByte(`\\[(.+$`, rest[0]) >= 0 || slices.Contains(begins, rest[0]) {
+			return false
+		}
+		begins = append(begins, rest[0])
+	}
+	return true
+}
+
+// countable reports whether counts of members can be sent: the engine takes them where every listed member is required.
+func countable(s value.Value) bool {
+	props, _ := s.Get("properties")
+	required := requiredNames(s)
+	for name := range props.Members() {
+		if !slices.Contains(required, name) {
 			return false
 		}
 	}

@@ -192,6 +192,13 @@ func (c *strictChecker) assertions(s value.Value, kinds []string, at string) {
 	}
 }
 
+func itemsOf(array value.Value) (items []value.Value) {
+	for _, v := range array.Items() {
+		items = append(items, v)
+	}
+	return items
+}
+
 func typeNames(s value.Value) (names []string) {
 	kind, _ := s.Get("type")
 	if kind.Kind() == value.KindString {
@@ -297,6 +304,14 @@ func (c *grammarChecker) keyword(s value.Value, name string, item value.Value, a
 	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties":
 		if item.Kind() != value.KindNumber {
 			c.add(at, "%s must be a number", name)
+		}
+		if properties, _ := s.Get("properties"); strings.HasSuffix(name, "Properties") {
+			required, _ := s.Get("required")
+			for key := range properties.Members() {
+				if !slices.ContainsFunc(itemsOf(required), func(v value.Value) bool { return v.Text() == key }) {
+					c.add(at, "%s is taken only where every listed member is required", name)
+				}
+			}
 		}
 	}
 }
