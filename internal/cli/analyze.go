@@ -272,7 +272,7 @@ func (a *analysis) show(answer *client.Answer) error {
 // summary says on standard error how the answer came to be.
 func (a *analysis) summary(answer *client.Answer) {
 	i := a.env.errInk()
-	parts := []string{i.good(answer.ValidationStatus)}
+	var parts []string
 	switch {
 	case answer.Cached:
 		parts = append(parts, "cached")
@@ -299,5 +299,5 @@ func (a *analysis) summary(answer *client.Answer) {
 		parts = append(parts, "$"+answer.CostUSD.String())
 	}
 	parts = append(parts, milliseconds(answer.ProcessingTimeMS), "request "+answer.RequestID)
-	fmt.Fprintln(a.env.Stderr, i.quiet(strings.Join(parts, " · ")))
+	fmt.Fprintln(a.env.Stderr, i.good(answer.ValidationStatus)+i.quiet(" · "+strings.Join(parts, " · ")))
 }

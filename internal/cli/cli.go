@@ -125,6 +125,7 @@ func rootCommand(env *Env) *cobra.Command {
 		doctorCommand(env),
 		backupCommand(env),
 		restoreCommand(env),
+		migrateCommand(env),
 		versionCommand(env),
 		validateCommand(env),
 		repairCommand(env),
