@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/promptd/promptd/internal/body"
 	"github.com/promptd/promptd/internal/fault"
@@ -81,6 +82,8 @@ func (c *call) raw() ([]byte, error) {
 	case err != nil:
 		return nil, fault.New(fault.InvalidRequest, "the body could not be read to its end").Because(err)
 	}
+	// The server's limit of time is for reading. Left in force it would end the request's context under a slow model.
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{}) //nolint:errcheck // Tests have no connection to set it on.
 	return buf.Bytes(), nil
 }
 
