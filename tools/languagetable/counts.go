@@ -34,6 +34,9 @@ func (g gram) order() int {
 // tail leaves the first symbol out: what the model backs off to.
 func (g gram) tail() gram { return g & (1<<(symbolBits*(g.order()-1)) - 1) }
 
+// startsWord says whether the first of n symbols is the edge of a word.
+func (g gram) startsWord(n int) bool { return g>>(symbolBits*(n-1)) == boundary }
+
 // symbolOf gives the symbol of a letter, as internal/language does: the code point, with Latin Extended Additional
 // moved into room that no table's script uses. Letters of other blocks have none.
 func symbolOf(r rune) (gram, bool) {

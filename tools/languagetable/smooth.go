@@ -21,7 +21,7 @@ func newModel(c *counts) *model {
 
 // step gives the probability of the last symbol of g after the others, where lower is that of g without its first
 // symbol and pooled that of all languages together.
-func (m *model) step(g gram, n int, lower, pooled, share, alpha float64) float64 {
+func (m *model) step(g gram, n int, lower, pooled float64) float64 {
 	if n == 1 {
 		return (m.by[1][g] + m.kinds[0]*pooled*unseen) / (m.total + m.kinds[0])
 	}
@@ -30,7 +30,7 @@ func (m *model) step(g gram, n int, lower, pooled, share, alpha float64) float64
 	if seen == 0 {
 		return lower
 	}
-	prior := (1-share)*lower + share*pooled
+	prior := (1-shared)*lower + shared*pooled
 	return (m.by[n][g] + kinds*prior) / (seen + kinds)
 }
 

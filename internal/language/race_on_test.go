@@ -1,0 +1,6 @@
+//go:build race
+
+package language
+
+// raceEnabled says whether the race detector slows this build down.
+const raceEnabled = true
