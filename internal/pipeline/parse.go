@@ -18,7 +18,8 @@ func (s parse) do(_ context.Context, r replied) (parsed, error) {
 	for _, put := range read.Repairs {
 		s.meter.Repaired(string(put.Kind))
 	}
-	if r.reply.Stop == dialect.StopTruncated {
+	if r.reply.Stop != dialect.StopComplete && r.reply.Stop != dialect.StopTool {
+		// Only an end that is known to be a complete one is: behind "error", a pause or a reason that nobody has heard of, more may have been to come.
 		read.Unfinished = true
 	}
 	return parsed{r, read}, nil

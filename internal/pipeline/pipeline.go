@@ -8,6 +8,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -154,7 +155,15 @@ func (p *Pipeline) run(ctx context.Context, a Admission, q prompt.Prompt, emit f
 func (p *Pipeline) answer(client context.Context, x *exchange) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(client, x.prompt.Options.Timeout)
 	defer cancel()
+	a, err := p.walk(client, ctx, x)
+	if err != nil {
+		return nil, faultOf(ctx, err)
+	}
+	return a, nil
+}
 
+// walk takes the steps one after the other; client and ctx are those of share.
+func (p *Pipeline) walk(client, ctx context.Context, x *exchange) (*Answer, error) {
 	plain, err := do(ctx, &p.steps.normalise, p.normalise.do, x)
 	if err != nil {
 		return nil, err
@@ -198,15 +207,18 @@ func (p *Pipeline) share(client, ctx context.Context, r resolved) (*Result, erro
 	return p.coalesce.do(client, ctx, r, try)
 }
 
-// faultOf makes the product's error of a context's end.
+// faultOf makes the product's error of a context's end. Where the caller has gone, what ended with it is nobody else's fault.
 func faultOf(ctx context.Context, err error) error {
+	gone := errors.Is(ctx.Err(), context.Canceled)
 	switch {
+	case fault.Is(err, fault.Timeout):
+		return err
+	case gone && (fault.Of(err).Code == fault.Internal || fault.Is(err, fault.ProviderError)):
+		return fault.New(fault.Timeout, "the caller went away before the answer").Because(err)
 	case fault.Of(err).Code != fault.Internal:
 		return err
-	case context.Cause(ctx) == context.DeadlineExceeded: //nolint:errorlint // The context's own cause is this very value.
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fault.New(fault.Timeout, "the request did not end within its options.timeout_ms").Because(err)
-	case ctx.Err() != nil:
-		return fault.New(fault.Timeout, "the caller went away before the answer").Because(err)
 	default:
 		return err
 	}

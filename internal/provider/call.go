@@ -243,18 +243,21 @@ func transport(ctx context.Context, err error) *dialect.Error {
 	return e
 }
 
+// enter waits for a slot. Who waits counts as in flight: a provider with few slots and a long queue is the busier one.
 func (p *Provider) enter(ctx context.Context) error {
+	p.inFlight.Add(1)
 	select {
 	case p.slots <- struct{}{}:
+		return nil
 	default:
-		select {
-		case p.slots <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
 	}
-	p.inFlight.Add(1)
-	return nil
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		p.inFlight.Add(-1)
+		return ctx.Err()
+	}
 }
 
 func (p *Provider) leave() {

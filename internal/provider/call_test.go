@@ -387,7 +387,7 @@ func TestSlotsBoundTheCallsUnderWay(t *testing.T) {
 			queued[i] = a.Queue
 		})
 	}
-	await(t, func() bool { return p.InFlight() == slots && service.InFlight() == slots })
+	await(t, func() bool { return p.InFlight() == calls && service.InFlight() == slots }) // Those that wait count: the provider is that busy.
 
 	// One more has no time to wait for its turn: it is not sent.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -400,6 +400,9 @@ func TestSlotsBoundTheCallsUnderWay(t *testing.T) {
 	leave()
 	if _, _, err = p.Call(gone, &p.Models()[0], question("y"), nil); failure(t, err).Outcome != dialect.Cancelled {
 		t.Errorf("a call that was cancelled in the queue: %v", err)
+	}
+	if p.InFlight() != calls {
+		t.Errorf("%d in flight after two gave up waiting, want %d", p.InFlight(), calls)
 	}
 	close(gate)
 	wg.Wait()

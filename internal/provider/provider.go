@@ -98,7 +98,7 @@ func (p *Provider) Dialect() dialect.Dialect { return p.account.Dialect }
 // Models lists the provider's models in the order of the configuration.
 func (p *Provider) Models() []Model { return p.account.Models }
 
-// InFlight counts the calls under way.
+// InFlight counts the calls under way and those that wait for a slot.
 func (p *Provider) InFlight() int { return int(p.inFlight.Load()) }
 
 // BaseURL is the service's address.

@@ -1,0 +1,66 @@
+package pipeline
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/provider/providertest"
+)
+
+func TestAnAnswerThatDidNotEndAsCompleteNeverPasses(t *testing.T) {
+	t.Parallel()
+	for _, stop := range []string{"insufficient_system_resource", "error", "something_new"} {
+		h := setup(t, rig{})
+		h.service.Queue(providertest.Reply{Text: `{"n":7}`, Stop: stop}, says(`{"n":8}`))
+		a := h.must(t, request(small, ``))
+		if n, _ := a.Valid.Value().Get("n"); n.Text() != "8" || len(a.Attempts) != 2 {
+			t.Errorf("%s: answered %s after %d attempts, want the second attempt's", stop, a.Valid.Value(), len(a.Attempts))
+		}
+		h.service.Queue(providertest.Reply{Text: `{"n":7}`, Stop: stop})
+		h.refused(t, `{"prompt":"others","schema":`+small+`,"options":{"max_attempts":1}}`, fault.ValidationFailed)
+	}
+}
+
+func TestACallerThatLeftIsNotAFaultOfTheProvider(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{request(small, `"bypass_cache":true`), request(small, ``)} {
+		h := setup(t, rig{})
+		hold := make(chan struct{})
+		h.service.Queue(providertest.Reply{Text: `{"n":7}`, Hold: hold})
+		ctx, leave := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := h.askAs(ctx, t, h.who, body)
+			done <- err
+		}()
+		for h.service.InFlight() == 0 {
+			time.Sleep(time.Millisecond) //nolint:forbidigo // The service is real, so its clock is too.
+		}
+		leave()
+		if err := <-done; !fault.Is(err, fault.Timeout) || !strings.Contains(err.Error(), "went away") {
+			t.Errorf("%s: %v, want that the caller went away", body, err)
+		}
+		close(hold)
+		if r := h.history.last(t); r.Code != fault.Timeout.String() {
+			t.Errorf("%s: recorded as %s", body, r.Code)
+		}
+	}
+}
+
+func TestALimitOfTimeThatEndsBeforeTheCallIsATimeout(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{})
+	ctx, end := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer end()
+	for _, body := range []string{request(small, ``), request(small, `"bypass_cache":true`), `{"prompt":"x"}`} {
+		if _, err := h.askAs(ctx, t, h.who, body); !fault.Is(err, fault.Timeout) {
+			t.Errorf("%s: %v, want a timeout", body, err)
+		}
+	}
+	if n := h.service.Requests(); n != 0 {
+		t.Errorf("%d calls were made", n)
+	}
+}
