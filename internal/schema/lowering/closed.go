@@ -9,7 +9,7 @@ import (
 // lowerClosed lowers to a subset in which every object is closed and every property required. What the subset cannot say of a value's shape makes the
 // schema a misfit; what it cannot say of its contents is residue.
 func lowerClosed(schema value.Value, f form) (Lowered, error) {
-	c := closer{subset: f.subset, root: schema, defs: map[string]*definition{}, names: map[string]bool{}}
+	c := closer{subset: f.subset, root: schema, defs: map[string]*definition{}, names: map[string]bool{}, nulls: map[string]bool{}, comparison: comparison{maxCompared}}
 	lowered, err := c.document()
 	if err != nil {
 		return Lowered{}, err
@@ -37,6 +37,8 @@ type closer struct {
 	unions   []*union
 	residue  []Residue
 	narrowed []string
+	nulls    map[string]bool // which targets accept null
+	comparison
 }
 
 // piece is a lowered place.
@@ -62,7 +64,7 @@ func (c *closer) document() (piece, error) {
 		return piece{}, &misfit{c.base, "a root that is no object"}
 	}
 	for _, u := range c.unions {
-		if u.ambiguous() {
+		if u.ambiguous(&c.comparison) {
 			return piece{}, &misfit{c.base, "alternatives that cannot be told apart in the provider's shape"}
 		}
 	}

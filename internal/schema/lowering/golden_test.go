@@ -113,7 +113,10 @@ func golden(t *testing.T, p lowering.Profile, in *txtar.Archive) *txtar.Archive 
 	return out
 }
 
-func read(tb testing.TB, text string) value.Value {
+func read(tb interface {
+	Helper()
+	Fatalf(string, ...any)
+}, text string) value.Value {
 	tb.Helper()
 	v, err := value.DecodeString(text, value.Limits{})
 	if err != nil {

@@ -34,7 +34,7 @@ func (c *closer) object(s value.Value, at string) (piece, error) {
 		m := member{name: name, node: p.node}
 		schema := p.schema
 		if !needed {
-			if m.travel = nullable; c.acceptsNull(sub, 0) {
+			if m.travel = nullable; c.acceptsNull(sub, nil, 0) {
 				m.travel, schema = wrapped, wrapSchema(schema)
 			} else {
 				schema = nullableSchema(schema)
@@ -109,14 +109,13 @@ func requiredNames(s value.Value) []string {
 }
 
 // acceptsNull reports whether a schema, of those that place takes, accepts null. Where it is unsure it says yes: the wrapper is right for both.
-func (c *closer) acceptsNull(s value.Value, depth int) bool {
-	if depth > 32 || s.Kind() != value.KindObject {
+// within are the references that are being followed: one that comes again adds nothing.
+func (c *closer) acceptsNull(s value.Value, within map[string]bool, depth int) bool {
+	if depth > 200 || s.Kind() != value.KindObject {
 		return true
 	}
 	if ref, ok := s.Get("$ref"); ok {
-		at, _ := localPointer(c.root, ref.Text())
-		target, ok := c.root.Lookup(at)
-		return !ok || c.acceptsNull(target, depth+1)
+		return c.targetAcceptsNull(ref.Text(), within, depth)
 	}
 	if one, ok := s.Get("const"); ok && !one.IsNull() {
 		return false
@@ -128,16 +127,43 @@ func (c *closer) acceptsNull(s value.Value, depth int) bool {
 		return slices.Contains(kinds, "null")
 	}
 	if all, ok := s.Get("allOf"); ok && all.Len() == 1 {
-		return c.acceptsNull(all.At(0), depth+1)
+		return c.acceptsNull(all.At(0), within, depth+1)
 	}
 	for _, name := range [...]string{"anyOf", "oneOf"} {
 		if branches, ok := s.Get(name); ok {
 			return slices.ContainsFunc(itemsOf(branches), func(b value.Value) bool {
-				return b.Kind() == value.KindObject && c.acceptsNull(b, depth+1)
+				return b.Kind() == value.KindObject && c.acceptsNull(b, within, depth+1)
 			})
 		}
 	}
 	return true
+}
+
+func (c *closer) targetAcceptsNull(ref string, within map[string]bool, depth int) bool {
+	at, ok := localPointer(c.root, ref)
+	if !ok {
+		return true
+	}
+	if known, ok := c.nulls[at]; ok {
+		return known
+	}
+	if within[at] {
+		return false
+	}
+	target, ok := c.root.Lookup(at)
+	if !ok {
+		return true
+	}
+	outermost := within == nil
+	if outermost {
+		within = map[string]bool{}
+	}
+	within[at] = true
+	accepts := c.acceptsNull(target, within, depth+1)
+	if accepts || outermost {
+		c.nulls[at] = accepts // Within another one, "no" may only mean that the other one is not decided yet.
+	}
+	return accepts
 }
 
 // array lowers an array with one kind of item.

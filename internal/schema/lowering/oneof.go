@@ -43,7 +43,7 @@ func (c *closer) exclusive(u *union) bool {
 			return false
 		}
 		for _, b := range u.shapes[:i] {
-			if !disjoint(a, b) {
+			if !c.comparison.disjoint(a, b) {
 				return false
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // lowerOpen strips a schema of what a grammar engine does not know. The engine refuses what it does not know, or worse, answers without any
 // constraint, so only what is listed is sent; the shape stays the caller's, and dropping a constraint never shuts out a right answer.
 func lowerOpen(schema value.Value, f form) Lowered {
-	o := opener{subset: f.subset, root: schema, old: oldDraft(schema), defs: map[string]*definition{}, names: map[string]bool{}}
+	o := opener{subset: f.subset, root: schema, old: oldDraft(schema), defs: map[string]*definition{}, names: map[string]bool{}, looping: map[string]bool{}}
 	lowered := o.place(schema, "")
 	if len(o.order) > 0 {
 		members := make([]value.Member, len(o.order))
@@ -41,6 +41,7 @@ type opener struct {
 	residue []Residue
 	// narrowed are the objects that the engine closes by itself.
 	narrowed []string
+	looping  map[string]bool // what loops has found
 }
 
 // place strips the schema at a pointer; a boolean one stays as an object that says the same.
@@ -259,6 +260,14 @@ func (o *opener) reference(ref string) ([]value.Member, bool) {
 
 // loops reports whether a target is reached again from itself without stepping into the value.
 func (o *opener) loops(pointer string) bool {
+	if known, ok := o.looping[pointer]; ok {
+		return known
+	}
+	o.looping[pointer] = o.leadsBack(pointer)
+	return o.looping[pointer]
+}
+
+func (o *opener) leadsBack(pointer string) bool {
 	seen := map[string]bool{}
 	var visit func(s value.Value) bool
 	visit = func(s value.Value) bool {

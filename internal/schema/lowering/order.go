@@ -77,7 +77,7 @@ func (o *orderer) gather(s value.Value, at string, p *places) {
 	p.seen[at] = true
 	if props, ok := s.Get("properties"); ok {
 		for name, sub := range props.Members() {
-			if !p.named[name] {
+			if o.budget--; !p.named[name] && o.budget >= 0 {
 				p.named[name] = true
 				p.members = append(p.members, member{name: name, node: o.below(sub, value.AppendPointer(at+"/properties", name))})
 			}

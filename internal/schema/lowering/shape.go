@@ -68,11 +68,22 @@ func (s *shape) collect(out []*shape, seen map[*definition]bool) []*shape {
 	}
 }
 
+// comparison compares shapes within a budget of steps; beyond it nothing counts as disjoint, which is the careful answer. Alternatives that are
+// compared pair by pair, and are alternatives themselves, would else cost without bound.
+type comparison struct{ steps int }
+
+// maxCompared is the budget for one schema, some tenths of a second.
+const maxCompared = 2_000_000
+
 // disjoint reports whether surely no value fits both.
-func disjoint(a, b *shape) bool {
-	for _, x := range a.branches() {
-		for _, y := range b.branches() {
-			if !x.disjoint(y) {
+func (c *comparison) disjoint(a, b *shape) bool {
+	xs, ys := a.branches(), b.branches()
+	if c.steps -= len(xs) + len(ys); c.steps < 0 {
+		return false
+	}
+	for _, x := range xs {
+		for _, y := range ys {
+			if !c.apart(x, y) {
 				return false
 			}
 		}
@@ -80,7 +91,10 @@ func disjoint(a, b *shape) bool {
 	return true
 }
 
-func (s *shape) disjoint(o *shape) bool {
+func (c *comparison) apart(s, o *shape) bool {
+	if c.steps -= 1 + len(s.values)*len(o.values) + len(s.members)*len(o.members); c.steps < 0 {
+		return false
+	}
 	common := s.kinds & o.kinds
 	if common == 0 {
 		return true
@@ -95,7 +109,7 @@ func (s *shape) disjoint(o *shape) bool {
 		}
 		return true
 	}
-	return common == kindsOf("object") && s.values == nil && o.values == nil && (s.needsMore(o) || o.needsMore(s) || s.tagged(o))
+	return common == kindsOf("object") && s.values == nil && o.values == nil && (s.needsMore(o) || o.needsMore(s) || c.tagged(s, o))
 }
 
 // needsMore reports whether a required member of s is unknown to o.
@@ -109,10 +123,10 @@ func (s *shape) needsMore(o *shape) bool {
 }
 
 // tagged reports whether both require a member whose scalar values have nothing in common.
-func (s *shape) tagged(o *shape) bool {
+func (c *comparison) tagged(s, o *shape) bool {
 	for _, m := range s.members {
 		if other := o.member(m.name); m.required && other != nil && other.required && m.shape.scalar() && other.shape.scalar() {
-			if disjoint(m.shape, other.shape) {
+			if c.disjoint(m.shape, other.shape) {
 				return true
 			}
 		}
@@ -206,13 +220,13 @@ func (u *union) plain(seen map[node]bool) bool {
 }
 
 // ambiguous reports whether a value could be translated by the wrong alternative. It is asked when all definitions are done.
-func (u *union) ambiguous() bool {
+func (u *union) ambiguous(c *comparison) bool {
 	if u.plain(map[node]bool{}) {
 		return false
 	}
 	for i, a := range u.shapes {
 		for _, b := range u.shapes[:i] {
-			if !disjoint(a, b) {
+			if !c.disjoint(a, b) {
 				return true
 			}
 		}
