@@ -7,14 +7,14 @@
 //  1. sample.go reads the first 300 letters that are prose: code, addresses, numbers and markup are passed over.
 //  2. script.go tells the script of each letter. Greek, Thai, Korean and the like name their language at once.
 //  3. Latin, Cyrillic, Arabic and Devanagari are shared. There, every run of one to five letters, edges of words included, is
-//     looked up in a hash table that says which languages it speaks for (table.go), and the evidence is summed word by word
+//     looked up in a table that says which languages it speaks for (table.go), and the evidence is summed word by word
 //     (score.go). Japanese is told from Chinese by single characters of the same table.
 //
 // Two things bound what names and foreign words can do: no word speaks against a language by more than [wordLimit], and a word
 // with a capital inside a text counts half.
 //
 // The confidence is the probability of the guess among the languages of its script, times that script's share of the sample.
-// A guess that is hardly better than chance is `und`, as is a text without letters.
+// A guess that is hardly better than chance is `und`, as is a text without letters or one of letters that are no words.
 //
 // The table, ngrams.bin, lies in the binary as it lies on the disk and is read in place. It is computed from the model figures
 // of lingua-go (Apache License 2.0, see NOTICE) by a command, in about four minutes and 6 GB:
@@ -77,6 +77,9 @@ func (t *tally) guess() Guess {
 	share := float64(t.letters[best]) / float64(all)
 	if code := best.language(); code != "" {
 		return sure(code, share)
+	}
+	if !t.isLanguage(best) {
+		return Guess{Code: Undetermined}
 	}
 	code, p := t.choose(best)
 	return sure(code, p*share)

@@ -2,6 +2,7 @@ package language
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,33 @@ func TestTextThatSaysTooLittleIsUndetermined(t *testing.T) {
 			t.Errorf("Detect(%q) = %v, want no guess", text, g)
 		}
 	}
+}
+
+func TestLettersThatAreNoWordsAreUndetermined(t *testing.T) {
+	t.Parallel()
+	d := newDetector(t)
+	for _, text := range []string{
+		"xkcd qwrtp zzxq vbnm", "asdfghjkl qwertyuiop", "sdkjfh skdjfh ksjdhf", "цщжх ъьпф кжзщ щшцх", "Ð ÑƒÑÑÐºÐ¾ Ð»Ð°Ñ‚Ð¸Ð½ÑÐºÐ¸Ð¹ ÑÐ»Ð¾Ð²Ð°Ñ€ÑŒ",
+	} {
+		if g := d.Detect(text); g.Code != Undetermined {
+			t.Errorf("Detect(%q) = %v, want no guess", text, g)
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	told := 0
+	for range 200 {
+		letters := make([]byte, 60)
+		for i := range letters {
+			letters[i] = "abcdefghijklmnopqrstuvwxyz   "[random.IntN(29)]
+		}
+		if d.Detect(string(letters)).Code != Undetermined {
+			told++
+		}
+	}
+	if told > 30 {
+		t.Errorf("%d of 200 strings of random letters were told as a language, want at most 30", told)
+	}
+	t.Logf("%d of 200 strings of random letters were told as a language", told)
 }
 
 func TestScriptOfItsOwnTellsTheLanguage(t *testing.T) {

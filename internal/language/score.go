@@ -1,6 +1,9 @@
 package language
 
-import "unicode"
+import (
+	"slices"
+	"unicode"
+)
 
 const (
 	// wordLimit is the most, in natural logarithms, that one word can speak against a language: a name or a foreign word must
@@ -12,6 +15,20 @@ const (
 	maxRows = 1<<16/(2*laneBias) - 1
 )
 
+// Letters that are no language (qwrtp zzxq) are like one of them, but not by much that the table lists. In the labelled texts,
+// the table lists half to all of the runs of four letters, in random letters an eighth.
+const (
+	evidentOrder = 4
+	fewRuns      = 8 // fewer say nothing
+	leastKnown   = 4 // one of so many must be known
+)
+
+// isLanguage says whether the letters of a script look like any language at all. Arabic and Devanagari always do: without
+// their vowel signs, words are too short for the table to list much.
+func (t *tally) isLanguage(s script) bool {
+	return s > cyrillic || t.runs[s] < fewRuns || t.known[s]*leastKnown >= t.runs[s]
+}
+
 // tally sums the evidence of a text.
 type tally struct {
 	table *table
@@ -19,6 +36,8 @@ type tally struct {
 	read    int                 // letters read
 	letters [scripts]int        // the same by script, with the script's weight
 	words   int                 // words read
+	runs    [characters]int     // runs of evidentOrder symbols, by script
+	known   [characters]int     // those of them that the table lists
 	plain   [maxLanguages]int32 // evidence by language, in 1/steps
 	clipped [maxLanguages]int32 // the same with the limit per word
 
@@ -84,7 +103,13 @@ func (t *tally) push(symbol gram) {
 		}
 	}
 	for n := rowOrder + 1; n <= min(t.length, maxOrder); n++ {
-		t.table.add(t.window.last(n), &t.scores)
+		known := t.table.add(t.window.last(n), &t.scores)
+		if n == evidentOrder {
+			t.runs[t.current]++
+			if known {
+				t.known[t.current]++
+			}
+		}
 	}
 }
 
@@ -109,18 +134,16 @@ func (t *tally) end() {
 	first, last := t.current.languages()
 	t.current = none
 	t.words++
-	half := int32(0)
+	half := 0
 	if t.capital {
 		half = 1
 	}
-	most := t.scores[first]
-	for _, v := range t.scores[first:last] {
-		most = max(most, v)
+	scores, plain, clipped := t.scores[first:last], t.plain[first:last], t.clipped[first:last]
+	most := slices.Max(scores)
+	for l, v := range scores {
+		v -= most
+		plain[l] += v >> half
+		clipped[l] += max(v, -wordLimit*steps) >> half
 	}
-	for l := first; l < last; l++ {
-		v := t.scores[l] - most
-		t.scores[l] = 0
-		t.plain[l] += v >> half
-		t.clipped[l] += max(v, -wordLimit*steps) >> half
-	}
+	clear(scores)
 }

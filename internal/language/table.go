@@ -131,17 +131,17 @@ func (t *table) entry(g gram) string {
 	return ""
 }
 
-// add adds the weights that the n-gram's list has, in 1/steps, to the scores by language.
-func (t *table) add(g gram, scores *[maxLanguages]int32) {
-	list := t.entry(g)
-	for i := 0; i+2 <= len(list); i += 2 {
+// add adds the weights that the n-gram's list has, in 1/steps, to the scores by language. It says whether there is such a list.
+func (t *table) add(g gram, scores *[maxLanguages]int32) bool {
+	for list := t.entry(g); len(list) >= 2; list = list[2:] {
 		// Six bits of language, nine of signed weight, one that marks the last.
-		w := word(list, i)
+		w := word(list, 0)
 		scores[w>>10] += int32(int16(w<<6) >> 7)
 		if w&1 == 1 {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // row gives the row of the last two symbols or, where no language is known to write that pair, of the last one.
