@@ -19,7 +19,19 @@ const exampleAnswer = `{"request_id": "0199f3c2-a4b1-7c5e-9d3e-6f708192a3b4", "d
 const exampleAttempt = `{"n": 1, "provider": "gemini", "model": "gemini-2.5-flash", "mode": "strict", "outcome": "ok", "status": 200, "started_at": "2026-11-24T08:00:00.000Z",
 	"queue_ms": 0, "first_token_ms": null, "total_ms": 811.2, "input_tokens": 210, "output_tokens": 48, "cost_usd": 0.000183}`
 
-const exampleEvents = "id: 1\nevent: partial\ndata: {\"data\":{\"number\":\"12345\"}}\n\nid: 2\nevent: attempt\ndata: {…}\n\nid: 3\nevent: result\ndata: {…}\n\n"
+// eventSchema describes one event of a stream, as readers of the format get it.
+func eventSchema() *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"id", "event", "data"},
+		Description: "Each event of the stream; a heartbeat comment comes every 15 seconds. `attempt` holds a call to a provider, `partial` what is complete and valid so far, `result` the " +
+			"answer, `error` a problem document; exactly one of the last two ends the stream.",
+		Properties: map[string]*huma.Schema{
+			"id":    {Type: huma.TypeString, Pattern: `^[0-9]+$`, Description: "Counts from 1."},
+			"event": {Type: huma.TypeString, Enum: []any{"attempt", "partial", "result", "error"}},
+			"data":  {Type: huma.TypeString, Description: "JSON, by the kind of event.", Extensions: map[string]any{"contentMediaType": mediaJSON}},
+		},
+	}
+}
 
 func analyzeExamples() map[string]*huma.Example {
 	return map[string]*huma.Example{
@@ -36,9 +48,8 @@ func docAnalyze() operation {
 	headers := []string{"RateLimit", "RateLimit-Policy", "X-Request-ID", "Idempotent-Replayed"}
 	answer := jsonReply(http.StatusOK, reflect.TypeFor[Answer](), "The validated result; with `stream: true` server-sent events.", example(exampleAnswer)).with(headers...)
 	answer.contents[mediaEvents] = content{
-		schema: textSchema("Events with ids and a heartbeat comment every 15 seconds. `attempt` holds a call to a provider, `partial` what is complete and valid so far, `result` the " +
-			"answer, `error` a problem document; exactly one of the last two ends the stream."),
-		examples: map[string]*huma.Example{"example": {Value: exampleEvents}},
+		schema:   eventSchema(),
+		examples: examples("a partial event", `{"id": "1", "event": "partial", "data": "{\"data\":{\"number\":\"12345\"}}"}`),
 		events: map[string]reflect.Type{
 			"attempt": reflect.TypeFor[Attempt](), "partial": reflect.TypeFor[Partial](), "result": reflect.TypeFor[Answer](), "error": reflect.TypeFor[Problem](),
 		},

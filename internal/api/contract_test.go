@@ -179,7 +179,7 @@ func (s *specification) hold(tb testing.TB, method, path string, a answer) {
 		tb.Errorf("%s %s: %d with %q is not documented", method, path, a.status, kind)
 	case method == "HEAD":
 	case kind == "text/event-stream":
-		s.holdEvents(tb, content.Events, a.body)
+		s.holdEvents(tb, content.Schema, content.Events, a.body)
 	case strings.HasSuffix(kind, "json"):
 		s.clean(tb, content.Schema, a)
 	}
@@ -197,9 +197,16 @@ func (s *specification) clean(tb testing.TB, raw json.RawMessage, a answer) {
 	}
 }
 
-func (s *specification) holdEvents(tb testing.TB, kinds map[string]json.RawMessage, body string) {
+func (s *specification) holdEvents(tb testing.TB, one json.RawMessage, kinds map[string]json.RawMessage, body string) {
 	tb.Helper()
 	for _, e := range events(tb, body) {
+		whole, err := json.Marshal(map[string]string{"id": e.id, "event": e.name, "data": e.data})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if entries := s.judge(tb, one, string(whole)); len(entries) > 0 {
+			tb.Errorf("the event %s does not satisfy the schema of events: %+v", whole, entries)
+		}
 		raw, ok := kinds[e.name]
 		if !ok {
 			tb.Errorf("the event %q is not documented", e.name)

@@ -127,9 +127,9 @@ func readKey(r *body.Reader) (key.Key, error) {
 	if v, given := r.Value("budget"); given && !v.IsNull() {
 		r.Fault("budget", "unsupported", "budgets are not enforced by this version of promptd", "Leave it out.")
 	}
-	if text := r.Nullable("expires_at"); text != "" {
-		t, err := time.Parse(time.RFC3339, text)
-		if err != nil {
+	if v, given := r.Value("expires_at"); given && !v.IsNull() {
+		t, err := time.Parse(time.RFC3339, strings.ToUpper(r.String("expires_at", "")))
+		if err != nil && v.Kind() == value.KindString {
 			r.Fault("expires_at", "format", "expires_at must be a time as RFC 3339 writes it", "For example 2027-01-31T00:00:00Z.")
 		}
 		k.ExpiresAt = t

@@ -106,6 +106,8 @@ func TestKeysAreRefusedByName(t *testing.T) {
 		{`{"name": "a", "rate_limit_per_hour": -1}`, "/rate_limit_per_hour", "range", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "tokens_per_minute": 5}`, "/tokens_per_minute", "unsupported", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "budget": {"usd": 1, "period": "day"}}`, "/budget", "unsupported", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "expires_at": ""}`, "/expires_at", "format", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "expires_at": 7}`, "/expires_at", "type", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "expires_at": "soon"}`, "/expires_at", "format", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "expires_at": "2001-01-01T00:00:00Z"}`, "/expires_at", "minimum", 409, "CONFLICT"},
 		{`{"name": "a", "key": "pd_live_mine"}`, "/key", "unknown_field", 400, "INVALID_REQUEST"},

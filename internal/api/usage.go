@@ -47,7 +47,10 @@ func sums(s usage.Sums) UsageSums {
 // readUsage is GET /v1/usage. Keys with the scope admin see other teams with all_teams=true.
 func (s *Server) readUsage(c *call) error {
 	q := c.query()
-	groups, _ := q.text("group_by")
+	groups, grouped := q.text("group_by")
+	if grouped && groups == "" {
+		q.fault("group_by", "minItems", "it is empty", "Leave it out for the total alone, or name groups: key,model,day.")
+	}
 	want := usage.Query{From: q.time("from"), To: q.time("to")}
 	all := q.flag("all_teams")
 	if err := q.done(); err != nil {
@@ -80,7 +83,7 @@ func docUsage() operation {
 	for _, g := range usage.Groups() {
 		groups = append(groups, string(g))
 	}
-	no := false
+	no, one := false, 1
 	return operation{
 		id: "readUsage", tag: "history", summary: "Sum up usage",
 		text: "Requests, tokens and cost of the caller's team, by groups. Sums are kept by the hour (UTC): from is rounded down to an hour and to up.",
@@ -88,7 +91,7 @@ func docUsage() operation {
 			timeParameter("from", "Requests from then on."), timeParameter("to", "Requests before then."),
 			{
 				Name: "group_by", In: "query", Style: "form", Explode: &no, Description: "A row for each of these, separated by commas: `key,model,day`.",
-				Schema: &huma.Schema{Type: huma.TypeArray, UniqueItems: true, Items: &huma.Schema{Type: huma.TypeString, Enum: groups}},
+				Schema: &huma.Schema{Type: huma.TypeArray, UniqueItems: true, MinItems: &one, Items: &huma.Schema{Type: huma.TypeString, Enum: groups}},
 			},
 			flagParameter("all_teams", "Sum up every team; for keys with the scope admin."),
 		},
