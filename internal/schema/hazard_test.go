@@ -69,6 +69,46 @@ func TestJudgingIsBoundedWhateverTheSchema(t *testing.T) {
 	}
 }
 
+// The two hazards that are known to hang or panic the usual validator are judged, and judged right.
+func TestTheKnownHazardsAreJudgedRight(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{doubledByReference(18), doubledByReference(15), doubled(11, `{"type":"string","minLength":5}`)} {
+		s := compile(t, text)
+		start := time.Now()
+		// 18 levels are more steps than a judgement has: what was given up is not valid either.
+		v, report := s.Accept(t.Context(), decode(t, `"a"`))
+		if v.OK() || len(report.Errors) == 0 || report.Errors[0].Keyword == KeywordLimit && text != doubledByReference(18) {
+			t.Errorf("alternatives doubled: %v %+v, want not valid", v.OK(), report.Errors)
+		}
+		if v, _ = s.Accept(t.Context(), decode(t, `"abcde"`)); !v.OK() {
+			t.Error("alternatives doubled: a valid value is refused")
+		}
+		took := time.Since(start)
+		if t.Logf("alternatives doubled: %v", took); took > 20*time.Second {
+			t.Errorf("judging took %v", took)
+		}
+	}
+	if _, err := value.DecodeString(`1e10000000`, value.Limits{}); err == nil {
+		t.Error("a number of ten million digits is read")
+	}
+	for _, c := range []struct {
+		schema, instance string
+		valid            bool
+	}{
+		{`{"minimum":0}`, `1e400`, true},
+		{`{"minimum":0}`, `-1e400`, false},
+		{`{"maximum":1e400}`, `9.9e399`, true},
+		{`{"multipleOf":1e-400}`, `3e-400`, true},
+		{`{"exclusiveMinimum":0}`, `1e-400`, true},
+		{`{"type":"integer"}`, `1e400`, true},
+		{`{"const":9007199254740993}`, `9007199254740992`, false},
+	} {
+		if v, report := compile(t, c.schema).Accept(t.Context(), decode(t, c.instance)); v.OK() != c.valid {
+			t.Errorf("%s by %s: %v %+v, want %v", c.instance, c.schema, v.OK(), report.Errors, c.valid)
+		}
+	}
+}
+
 func manyMembers(n int) string {
 	var b strings.Builder
 	for i := range n {

@@ -88,7 +88,7 @@ func TestLoweringIsBounded(t *testing.T) {
 				if up, err := l.Raise(deep); err == nil {
 					_, _ = l.Lower(up)
 				}
-				if took := time.Since(start); took > 10*time.Second {
+				if took := time.Since(start); took > time.Minute {
 					t.Errorf("%s: lowering took %v", p, took)
 				} else {
 					t.Logf("%s: mode %s, %d bytes, %v", p, l.Mode, len(l.Schema.Append(nil)), took)
