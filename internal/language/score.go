@@ -57,8 +57,8 @@ func (t *tally) letter(s script, r rune) {
 	if s >= characters {
 		t.end()
 		if s == characters {
-			t.table.add(characterMark|gram(r), &t.plain)
-			t.table.add(characterMark|gram(r), &t.clipped)
+			t.table.add(markOf(r), &t.plain)
+			t.table.add(markOf(r), &t.clipped)
 		}
 		return
 	}
@@ -116,7 +116,7 @@ func (t *tally) push(symbol gram) {
 // unpack moves the lanes into the scores.
 func (t *tally) unpack() {
 	first, last := t.current.languages()
-	over := int32(t.rows * laneBias)
+	over := int32(t.rows * laneBias) //nolint:gosec // at most maxRows
 	for i := range last - first {
 		lane := t.lanes[i/lanesPerQuad] >> (16 * (i % lanesPerQuad))
 		t.scores[first+i] += int32(lane&0xFFFF) - over

@@ -39,13 +39,16 @@ const (
 func symbolOf(r rune) (gram, bool) {
 	switch {
 	case r < 0x250 || r >= 0x400 && r < 0x530 || r >= 0x600 && r < 0x700 || r >= 0x900 && r < 0x980:
-		return gram(r), true
+		return gram(r), true //nolint:gosec // a letter's code point is positive
 	case r >= 0x1E00 && r < 0x1F00:
 		return gram(r - 0x1000), true
 	default:
 		return 0, false
 	}
 }
+
+// markOf gives the n-gram of a single Chinese character or kana.
+func markOf(r rune) gram { return characterMark | gram(r) } //nolint:gosec // a letter's code point is positive
 
 // last gives the last n symbols.
 func (g gram) last(n int) gram { return g & (1<<(symbolBits*n) - 1) }
@@ -113,7 +116,7 @@ func (t *table) entry(g gram) string {
 	h := hash(g)
 	b := int(h>>(32-bucketBits)) * 4
 	bucket := t.words[int(long(t.offsets, b))*2 : int(long(t.offsets, b+4))*2]
-	fingerprint := uint16(h)
+	fingerprint := uint16(h) //nolint:gosec // its lower half
 	for len(bucket) >= 4 {
 		hit := word(bucket, 0) == fingerprint
 		bucket = bucket[2:]
@@ -136,7 +139,7 @@ func (t *table) add(g gram, scores *[maxLanguages]int32) bool {
 	for list := t.entry(g); len(list) >= 2; list = list[2:] {
 		// Six bits of language, nine of signed weight, one that marks the last.
 		w := word(list, 0)
-		scores[w>>10] += int32(int16(w<<6) >> 7)
+		scores[w>>10] += int32(int16(w<<6) >> 7) //nolint:gosec // the sign is the word's tenth bit
 		if w&1 == 1 {
 			return true
 		}

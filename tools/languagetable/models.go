@@ -2,6 +2,8 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +24,10 @@ func modelFiles() []string {
 func moduleDir() (string, error) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/pemistahl/lingua-go").Output()
 	if err != nil {
-		return "", fmt.Errorf("find the lingua module: %w", err)
+		return "", fmt.Errorf("find the lingua module (run in tools/languagetable, with the module downloaded): %w", err)
+	}
+	if len(bytes.TrimSpace(out)) == 0 {
+		return "", errors.New("the lingua module is not in the module cache: go mod download")
 	}
 	return filepath.Join(strings.TrimSpace(string(out)), "language-models"), nil
 }

@@ -6,7 +6,8 @@ import (
 	"unicode"
 )
 
-// The figures of smoothing and choosing. They hold for every script, and none was fitted to a language.
+// The figures of smoothing and choosing. They hold for every language alike; a few values of each were compared by how many
+// labelled sentences came out right, and the differences were small.
 const (
 	// alpha weighs the prior of a context: how many unseen symbols each kind of symbol that was seen stands for.
 	alpha = 3.0
