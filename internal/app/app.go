@@ -135,6 +135,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	if err != nil {
 		return nil, err
 	}
+	a.own("cache", answers.Run)
 	a.seen.Metrics.WatchCache(cacheFigures(answers))
 
 	history := usage.NewLog(a.db.History(), usage.LogConfig{
@@ -361,7 +362,7 @@ func plain(err error) string {
 		err = op.Err
 	}
 	text := err.Error()
-	return text[strings.LastIndex(text, ": ")+1:]
+	return strings.TrimSpace(text[strings.LastIndex(text, ": ")+1:])
 }
 
 // fatal is how an owner's unexpected end is told.
