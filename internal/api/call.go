@@ -37,19 +37,29 @@ type writer struct {
 	bytes  int64
 }
 
+// answerLimit is how long an answer may take to get out, from its first byte to its last; events of a stream have a limit each (patience). A caller that
+// asks and does not read would hold its place for ever.
+const answerLimit = 2 * time.Minute
+
 // WriteHeader notes the status.
 func (w *writer) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// begin notes the first status; from then on the answer has to get out.
+func (w *writer) begin(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	// The connection's next answer sets its own limit. Writers without deadlines are those of tests.
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(answerLimit)) //nolint:errcheck // As said.
 }
 
 // Write counts the bytes.
 func (w *writer) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	return n, err
