@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,5 +105,35 @@ func TestTheDocumentationNamesOnlyMetricsThatExist(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestEveryDirectDependencyIsExplained holds docs/dependencies.md to the modules whose packages ours import.
+func TestEveryDirectDependencyIsExplained(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, f := range folders(t) {
+		for _, imported := range slices.Concat(f.Imports, f.TestImports, f.XTestImports) {
+			first, _, _ := strings.Cut(imported, "/")
+			if _, ours := within(imported); ours || !strings.Contains(first, ".") || imported == module {
+				continue
+			}
+			// The module's name is the import's path, or a beginning of it.
+			explained := false
+			for path := imported; strings.Contains(path, "/"); path = path[:strings.LastIndex(path, "/")] {
+				explained = explained || strings.Contains(string(page), path)
+				if strings.Count(path, "/") == 1 {
+					break
+				}
+			}
+			if !explained && !seen[imported] {
+				seen[imported] = true
+				t.Errorf("%s imports %s, which docs/dependencies.md does not explain", f.path(), imported)
+			}
+		}
 	}
 }

@@ -109,7 +109,7 @@ func TestRelativeLinksLeadSomewhere(t *testing.T) {
 // anchors are the names that headings of a page get.
 func anchors(text string) []string {
 	var names []string
-	drop := regexp.MustCompile("[^\\p{L}\\p{N} _-]")
+	drop := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 	for line := range strings.Lines(text) {
 		if title := strings.TrimLeft(line, "#"); title != line && strings.HasPrefix(title, " ") {
 			name := drop.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
