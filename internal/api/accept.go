@@ -7,6 +7,9 @@ import (
 
 // accepts says whether an Accept header allows one of the media types. Without a header, or with one that can't be read, everything is allowed.
 func accepts(values []string, kinds ...string) bool {
+	if len(values) == 0 || len(values) == 1 && (values[0] == "*/*" || values[0] == kinds[0]) {
+		return true // Nearly always.
+	}
 	text := strings.Join(values, ",")
 	if strings.TrimSpace(text) == "" {
 		return true

@@ -110,21 +110,18 @@ func (s *Server) admitted(c *call, rt *route) error {
 	if err := s.authenticate(c, rt); err != nil {
 		return err
 	}
-	if err := suits(c, &rt.doc); err != nil {
+	if err := suits(c, rt); err != nil {
 		return err
 	}
 	return rt.handle(c)
 }
 
 // suits refuses query parameters where a route has none, and callers who can't take its answer.
-func suits(c *call, o *operation) error {
-	if o.id == "" || o.document {
-		return nil
+func suits(c *call, rt *route) error {
+	if len(rt.media) > 0 && !accepts(c.r.Header["Accept"], rt.media...) {
+		return fault.New(fault.NotAcceptable, "the Accept header allows none of %s", strings.Join(rt.media, ", "))
 	}
-	if o.answersJSON() && !accepts(c.r.Header.Values("Accept"), o.media()...) {
-		return fault.New(fault.NotAcceptable, "the Accept header allows none of %s", strings.Join(o.media(), ", "))
-	}
-	if len(o.query) > 0 || c.r.URL.RawQuery == "" {
+	if c.r.URL.RawQuery == "" || !rt.bare {
 		return nil // Or the handler reads them.
 	}
 	return c.query().done()

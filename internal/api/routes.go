@@ -19,6 +19,10 @@ type route struct {
 	admin  bool
 	handle func(*call) error
 	doc    operation
+
+	// media are the types of a JSON answer and what may stand for it; bare says that no query parameter is taken. Both are the doc's, worked out once.
+	media []string
+	bare  bool
 }
 
 // routes is the whole API.
@@ -51,6 +55,7 @@ func (s *Server) mount() error {
 	methods := map[string][]string{}
 	var order []string
 	for _, r := range s.routes() {
+		r.settle()
 		s.mux.Handle(r.method+" "+r.path, s.endpoint(r))
 		if methods[r.path] == nil {
 			order = append(order, r.path)
@@ -80,3 +85,14 @@ func (s *Server) mount() error {
 }
 
 func notHere() error { return fault.New(fault.NotFound, "there is nothing at this path") }
+
+// settle works out what requests ask of the doc.
+func (r *route) settle() {
+	if r.doc.document {
+		return
+	}
+	r.bare = len(r.doc.query) == 0
+	if r.doc.answersJSON() {
+		r.media = r.doc.media()
+	}
+}
