@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/provider/providertest"
 )
@@ -62,5 +63,30 @@ func TestALimitOfTimeThatEndsBeforeTheCallIsATimeout(t *testing.T) {
 	}
 	if n := h.service.Requests(); n != 0 {
 		t.Errorf("%d calls were made", n)
+	}
+}
+
+func TestTheDetailOfAnImageReachesTheModel(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{service: providertest.Settings{Text: `{"n":7}`}, capability: dialect.Capability{Vision: true}})
+	ask := func(detail string) string {
+		return `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="` + detail + `}}]}],"schema":` + small + `}`
+	}
+	for _, c := range []struct {
+		detail, sent string
+		cached       bool
+	}{{``, "", false}, {`,"detail":"auto"`, "", true}, {`,"detail":"low"`, `"detail":"low"`, false}, {`,"detail":"high"`, `"detail":"high"`, false}} {
+		before := h.service.Requests()
+		if a := h.must(t, ask(c.detail)); a.Cached != c.cached {
+			t.Errorf("%q: cached %v, want %v", c.detail, a.Cached, c.cached)
+		}
+		if c.cached {
+			continue
+		}
+		list := h.exchanges(t, before+1)
+		body := string(list[len(list)-1].Body)
+		if c.sent == "" && strings.Contains(body, `"detail"`) || !strings.Contains(body, c.sent) {
+			t.Errorf("%q: sent %s", c.detail, body)
+		}
 	}
 }

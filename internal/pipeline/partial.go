@@ -61,6 +61,12 @@ func (p *partial) add(ctx context.Context, text string) error {
 // they hold is judged.
 func (p *partial) prune(ctx context.Context, pointer string, v value.Value) (value.Value, bool) {
 	switch v.Kind() {
+	case value.KindObject, value.KindArray:
+		if !p.schema.AcceptKind(pointer, v.Kind()) {
+			return value.Value{}, false
+		}
+	}
+	switch v.Kind() {
 	case value.KindObject:
 		kept := make([]value.Member, 0, v.Len())
 		for name, item := range v.Members() {

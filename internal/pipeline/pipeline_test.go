@@ -513,6 +513,23 @@ func TestAnotherAttemptFillsOnlyTheRestOfAStream(t *testing.T) {
 	}
 }
 
+func TestAContainerInAWrongPlaceIsNotShown(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{})
+	two := `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}},"required":["a","b"],"additionalProperties":false}`
+	wrong := `{"a":{"x":[1]},"b":2,"c":{},"d":[]}`
+	h.service.Queue(providertest.Reply{Text: wrong, Chunks: strings.SplitAfter(wrong, ",")}, says(`{"a":"x","b":2}`))
+	partials, answer := h.stream(t, `{"prompt":"p","stream":true,"schema":`+two+`}`)
+	for _, p := range partials {
+		if _, ok := p.Get("c"); ok || !holds(answer.Valid.Value(), p) {
+			t.Errorf("%s was shown", p)
+		}
+	}
+	if len(answer.Attempts) != 2 || answer.Valid.Value().String() != `{"a":"x","b":2}` {
+		t.Errorf("got %s", answer.Append(nil))
+	}
+}
+
 func TestAStreamThatNobodyReadsEnds(t *testing.T) {
 	t.Parallel()
 	h := setup(t, rig{service: providertest.Settings{TokenLatency: 5 * time.Millisecond}})

@@ -129,6 +129,7 @@ func cacheKey(r resolved) cache.Key {
 		for _, part := range m.Parts {
 			b.Text("text", part.Text)
 			b.Text("image", part.Image)
+			b.Text("detail", part.Detail)
 		}
 	}
 	return b.Key()

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/promptd/promptd/internal/value"
@@ -11,24 +12,57 @@ import (
 // knows yet which one the whole will fit; it is false where the schema leaves the place in doubt. What judges the whole (not, required,
 // counts) is left to Accept.
 func (s *Schema) AcceptPart(ctx context.Context, pointer string, v value.Value) bool {
-	tokens, ok := value.Tokens(pointer)
+	set, ok := s.at(pointer)
 	if !ok {
 		return false
 	}
 	t := s.trial(ctx, judgeSteps)
 	defer s.release(t)
-	set := []*node{s.root}
-	for _, token := range tokens {
-		if set, ok = descend(set, token); !ok {
-			return false
-		}
-	}
 	for _, n := range set {
 		if !t.run(n, v, nil) || t.stopped {
 			return false
 		}
 	}
 	return true
+}
+
+// AcceptKind reports whether an array or object may stand at a place, whatever it will hold: a field of it is worth showing only then. Each subschema for the
+// place must allow the kind, of alternatives at least one; it is false where the schema leaves the place in doubt.
+func (s *Schema) AcceptKind(pointer string, k value.Kind) bool {
+	set, ok := s.at(pointer)
+	if !ok {
+		return false
+	}
+	want := anyObject
+	if k == value.KindArray {
+		want = anyArray
+	}
+	for _, n := range set {
+		if n.never || !n.couldBe(want) {
+			return false
+		}
+		for _, c := range n.choices {
+			if !slices.ContainsFunc(c.branches, func(b *node) bool { return !b.never && b.couldBe(want) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// at gives the subschemas that judge a place.
+func (s *Schema) at(pointer string) ([]*node, bool) {
+	tokens, ok := value.Tokens(pointer)
+	if !ok {
+		return nil, false
+	}
+	set := []*node{s.root}
+	for _, token := range tokens {
+		if set, ok = descend(set, token); !ok {
+			return nil, false
+		}
+	}
+	return set, true
 }
 
 // maxPart bounds the subschemas that are looked at for one place.

@@ -223,9 +223,6 @@ func ask(ctx context.Context, url, secret, body string, stream bool) (outcome, e
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return outcome{}, fmt.Errorf("%d %.300s: %w", resp.StatusCode, raw, err)
 	}
-	if os.Getenv("PROMPTD_SHOW") != "" && answer.Status != "passed" {
-		fmt.Printf("%.3000s\n", raw)
-	}
 	return outcome{passed: answer.Status == "passed", data: answer.Data, why: answer.Code + ": " + answer.Detail}, nil
 }
 
