@@ -71,6 +71,8 @@ type Part struct {
 	Text string
 	// Image is a data: or https: URL; empty where the part is text.
 	Image string
+	// Detail is low or high where the caller says how closely to look at the image. Where a dialect has no word for it, it is left out.
+	Detail string
 }
 
 // Message is one turn of the conversation.

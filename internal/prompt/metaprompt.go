@@ -173,7 +173,7 @@ func (m MetaPrompt) Messages(p Prompt) []dialect.Message {
 		for _, part := range turn.Parts {
 			switch {
 			case part.Image != "":
-				parts = append(parts, dialect.Part{Image: part.Image})
+				parts = append(parts, dialect.Part{Image: part.Image, Detail: part.Detail})
 			case turn.Role == "system":
 				// It stands behind the instruction, not in it: the instruction stays the same bytes for every request.
 				parts = append(parts, dialect.Part{Text: guidance + part.Text})

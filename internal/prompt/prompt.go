@@ -40,6 +40,8 @@ type Message struct {
 type Part struct {
 	Text  string
 	Image string
+	// Detail is how closely the model is to look at the image: low or high; empty leaves it to the model.
+	Detail string
 }
 
 // Options are the request's choices (product.md section 3).

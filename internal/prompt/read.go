@@ -138,12 +138,15 @@ func readParts(item *body.Reader) []Part {
 func readImage(part *body.Reader) Part {
 	image := part.Object("image_url")
 	url := image.String("url", "")
-	image.Enum("detail", "auto", "auto", "low", "high")
+	detail := image.Enum("detail", "auto", "auto", "low", "high")
+	if detail == "auto" {
+		detail = ""
+	}
 	// Only data: URLs are taken: a provider that fetches a caller's URL is a request forgery by proxy.
 	if !isDataURL(url) {
 		image.Fault("url", "format", "url must be a data: URL of a PNG, JPEG, WebP or GIF image in base64", "Send data:image/png;base64,….")
 	}
-	return Part{Image: url}
+	return Part{Image: url, Detail: detail}
 }
 
 func isDataURL(url string) bool {

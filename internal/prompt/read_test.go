@@ -91,7 +91,7 @@ func TestReadHonoursEveryOption(t *testing.T) {
 			"image_url": {"url": "data:image/webp;base64,AA==", "detail": "high"}}]}, {"role": "assistant", "content": "b"}]}`, func(q *prompt.Prompt) {
 			q.Text, q.Messages = "", []prompt.Message{
 				{Role: "system", Parts: []prompt.Part{{Text: "s"}}},
-				{Role: "user", Parts: []prompt.Part{{Text: "a"}, {Image: "data:image/webp;base64,AA=="}}},
+				{Role: "user", Parts: []prompt.Part{{Text: "a"}, {Image: "data:image/webp;base64,AA==", Detail: "high"}}},
 				{Role: "assistant", Parts: []prompt.Part{{Text: "b"}}},
 			}
 		}},

@@ -160,7 +160,11 @@ func appendParts(dst []byte, parts []dialect.Part) []byte {
 		}
 		if p.Image != "" {
 			dst = append(dst, `{"type":"image_url","image_url":{"url":`...)
-			dst = append(value.AppendQuoted(dst, p.Image), '}', '}')
+			dst = value.AppendQuoted(dst, p.Image)
+			if p.Detail != "" {
+				dst = value.AppendQuoted(append(dst, `,"detail":`...), p.Detail)
+			}
+			dst = append(dst, '}', '}')
 			continue
 		}
 		dst = append(dst, `{"type":"text","text":`...)
