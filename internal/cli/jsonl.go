@@ -22,6 +22,7 @@ const (
 	maxLine    = 64 << 20
 	batchBytes = 64 << 10
 	batchLines = 256
+	lineDepth  = 512 + 1 // What a value may have, within the line's object.
 )
 
 // answer appends the answer to one line, without its line break. Each worker has its own.
@@ -193,7 +194,7 @@ func writeBatches(out io.Writer, pending <-chan *batch, free chan<- *batch) erro
 
 // readLine reads one line as an object that has no other members than those named; id is given where there is one, also beside an error.
 func readLine(line []byte, names ...string) (object, id value.Value, err error) {
-	object, err = value.Decode(line, value.Limits{})
+	object, err = value.Decode(line, value.Limits{Depth: lineDepth})
 	var bad *value.SyntaxError
 	switch {
 	case errors.As(err, &bad):
