@@ -141,7 +141,7 @@ func (l *loader) resolve(text string) (Secret, error) {
 		}
 		return Secret{value: value, ref: text}, nil
 	case "vault":
-		return Secret{}, errors.New("vault: references are not part of this version; use env: or file:")
+		return Secret{}, errors.New("vault: references are not part of this version; use env:NAME or file:PATH")
 	}
 	return Secret{value: text}, nil
 }

@@ -67,13 +67,13 @@ func decode(d dialect.Dialect, r dialect.Response) (res result, err error) {
 	const ok = 200
 	if r.Status != ok {
 		if res.err = d.Fail(r); res.err == nil {
-			return res, errors.New("Fail gives no error")
+			return res, errors.New("method Fail gives no error")
 		}
 		return res, nil
 	}
 	var failed error
 	if res.reply, failed = d.Decode(r); failed != nil && !errors.As(failed, &res.err) {
-		return res, fmt.Errorf("Decode gives %T, want a *dialect.Error", failed)
+		return res, fmt.Errorf("method Decode gives %T, want a *dialect.Error", failed)
 	}
 	return res, nil
 }
@@ -89,7 +89,7 @@ func stream(d dialect.Dialect, src io.Reader) (res result, err error) {
 		case failed != nil:
 			ended = true
 			if !errors.As(failed, &res.err) {
-				return res, fmt.Errorf("Stream gives %T, want a *dialect.Error", failed)
+				return res, fmt.Errorf("method Stream gives %T, want a *dialect.Error", failed)
 			}
 		case delta.Reply != nil:
 			ended = true
