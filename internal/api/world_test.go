@@ -248,6 +248,7 @@ func (w *world) send(a ask) (*http.Response, error) {
 }
 
 func (w *world) get(path string) answer { w.tb.Helper(); return w.do(ask{method: "GET", path: path}) }
+
 func (w *world) post(path, body string, header ...string) answer {
 	w.tb.Helper()
 	return w.do(ask{method: "POST", path: path, body: body, header: headers(header...)})

@@ -197,8 +197,10 @@ const (
 
 // String gives the outcome's name on the wire.
 func (o Outcome) String() string {
-	names := [...]string{"unknown", "ok", "truncated", "refused", "filtered", "paused", "invalid", "rate_limited", "overloaded", "quota", "timeout", "connection",
-		"auth", "bad_request", "too_large", "schema_rejected", "context_exceeded", "cancelled"}
+	names := [...]string{
+		"unknown", "ok", "truncated", "refused", "filtered", "paused", "invalid", "rate_limited", "overloaded", "quota", "timeout", "connection",
+		"auth", "bad_request", "too_large", "schema_rejected", "context_exceeded", "cancelled",
+	}
 	if int(o) < len(names) {
 		return names[o]
 	}

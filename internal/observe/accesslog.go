@@ -156,8 +156,14 @@ func (a *Access) appendText(b []byte) []byte {
 	b = append(b, ' ')
 	b = a.appendMessage(b)
 	for _, f := range [...]struct{ name, value string }{
-		{"request_id", a.RequestID}, {"key", a.KeyID}, {"team", a.Team}, {"provider", a.Provider}, {"model", a.Model},
-		{"validation", a.Validation}, {"code", a.Code}, {"trace_id", a.TraceID},
+		{"request_id", a.RequestID},
+		{"key", a.KeyID},
+		{"team", a.Team},
+		{"provider", a.Provider},
+		{"model", a.Model},
+		{"validation", a.Validation},
+		{"code", a.Code},
+		{"trace_id", a.TraceID},
 	} {
 		if f.value != "" {
 			b = append(b, ' ')

@@ -34,8 +34,13 @@ func (s Span) GenAI(g GenAI) {
 	attrs := make([]attribute.KeyValue, 0, 16)
 	attrs = append(attrs, attribute.String("gen_ai.operation.name", "chat"), attribute.String("gen_ai.output.type", "json"))
 	for _, a := range [...]struct{ key, value string }{
-		{"gen_ai.provider.name", g.Provider}, {"gen_ai.request.model", g.Model}, {"gen_ai.response.model", g.ResponseModel},
-		{"gen_ai.response.id", g.ResponseID}, {"server.address", g.Server}, {"promptd.mode", g.Mode}, {"promptd.outcome", g.Outcome},
+		{"gen_ai.provider.name", g.Provider},
+		{"gen_ai.request.model", g.Model},
+		{"gen_ai.response.model", g.ResponseModel},
+		{"gen_ai.response.id", g.ResponseID},
+		{"server.address", g.Server},
+		{"promptd.mode", g.Mode},
+		{"promptd.outcome", g.Outcome},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, attribute.String(a.key, a.value))
@@ -54,7 +59,8 @@ func (s Span) GenAI(g GenAI) {
 		key   string
 		value int64
 	}{
-		{"gen_ai.usage.input_tokens", g.InputTokens}, {"gen_ai.usage.output_tokens", g.OutputTokens},
+		{"gen_ai.usage.input_tokens", g.InputTokens},
+		{"gen_ai.usage.output_tokens", g.OutputTokens},
 		{"gen_ai.usage.cache_read.input_tokens", g.CachedInputTokens},
 	} {
 		if a.value >= 0 {

@@ -113,8 +113,13 @@ func AppendEntries(dst []byte, entries []schema.Entry) []byte {
 
 func appendEntry(dst []byte, e *schema.Entry) []byte {
 	fields := [...]struct{ name, text string }{
-		{"keyword", e.Keyword}, {"pointer", e.Pointer}, {"schema_pointer", e.SchemaPointer}, {"expected", e.Expected},
-		{"actual", e.Actual}, {"message", e.Message}, {"hint", e.Hint},
+		{"keyword", e.Keyword},
+		{"pointer", e.Pointer},
+		{"schema_pointer", e.SchemaPointer},
+		{"expected", e.Expected},
+		{"actual", e.Actual},
+		{"message", e.Message},
+		{"hint", e.Hint},
 	}
 	for i, f := range fields {
 		separator := byte(',')

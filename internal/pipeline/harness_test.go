@@ -102,7 +102,9 @@ func (s namedStep) Begin(ctx context.Context) (context.Context, Span) { return c
 func (s namedStep) Observe(time.Duration)                             { s.c.add("step " + s.name) }
 
 func (c *counts) Request(ctx context.Context, _ string) (context.Context, Span) { return ctx, noSpan{} }
-func (c *counts) Step(name string) Measure                                      { return namedStep{c, name} }
+
+func (c *counts) Step(name string) Measure { return namedStep{c, name} }
+
 func (c *counts) Call(ctx context.Context, _, _ string) (context.Context, CallSpan) {
 	return ctx, noCall{c}
 }

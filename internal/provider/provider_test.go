@@ -14,8 +14,12 @@ func TestAccountsThatCannotWorkAreRefused(t *testing.T) {
 	t.Parallel()
 	models := []provider.Model{{Name: "m"}}
 	for _, a := range []provider.Account{
-		{Name: "svc", Models: models}, {Name: "svc", BaseURL: "example.org/v1", Models: models}, {Name: "svc", BaseURL: "ftp://example.org", Models: models},
-		{Name: "svc", BaseURL: "http://", Models: models}, {Name: "svc", BaseURL: "http://a b:" + secret + "@x", Models: models}, {Name: "svc", BaseURL: "https://example.org"},
+		{Name: "svc", Models: models},
+		{Name: "svc", BaseURL: "example.org/v1", Models: models},
+		{Name: "svc", BaseURL: "ftp://example.org", Models: models},
+		{Name: "svc", BaseURL: "http://", Models: models},
+		{Name: "svc", BaseURL: "http://a b:" + secret + "@x", Models: models},
+		{Name: "svc", BaseURL: "https://example.org"},
 	} {
 		a.Dialect = openai.New()
 		if p, err := provider.New(a, nil); err == nil || !strings.Contains(err.Error(), "svc") || strings.Contains(err.Error(), secret) {

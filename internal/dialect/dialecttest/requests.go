@@ -145,7 +145,11 @@ func (s Suite) modes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [...]dialect.Capability{
-		{}, {LLGuidance: true}, {Reasoning: true}, {Modes: []lowering.Mode{lowering.JSON}}, {Modes: []lowering.Mode{lowering.Tool, lowering.Prompt}},
+		{},
+		{LLGuidance: true},
+		{Reasoning: true},
+		{Modes: []lowering.Mode{lowering.JSON}},
+		{Modes: []lowering.Mode{lowering.Tool, lowering.Prompt}},
 		{Modes: []lowering.Mode{"no such mode"}},
 	} {
 		for _, mode := range s.Dialect.Profile(c).Modes() {

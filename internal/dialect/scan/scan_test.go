@@ -144,8 +144,10 @@ func TestUnexpectedKindsReadAsNothing(t *testing.T) {
 	}{
 		"Text": {func(s *scan.Scanner) any { return s.Text() }, []any{"", "x", "", "", "5", "", "12", "1e300", "-1e300", "2.9"}},
 		"Int":  {func(s *scan.Scanner) any { return s.Int() }, []any{0, 0, 0, 0, 5, 0, 0, math.MaxInt32, 0, 2}},
-		"Float": {func(s *scan.Scanner) any { return s.Float() },
-			[]any{0.0, 0.0, 0.0, 0.0, 5.0, 0.0, 0.0, 1e300, -1e300, 2.9}},
+		"Float": {
+			func(s *scan.Scanner) any { return s.Float() },
+			[]any{0.0, 0.0, 0.0, 0.0, 5.0, 0.0, 0.0, 1e300, -1e300, 2.9},
+		},
 		"True": {func(s *scan.Scanner) any { return s.True() }, []any{false, false, false, false, false, true, false, false, false, false}},
 		"Null": {func(s *scan.Scanner) any { return s.Null() }, []any{false, false, false, true, false, false, false, false, false, false}},
 		"Array": {func(s *scan.Scanner) any {
@@ -169,11 +171,31 @@ func TestFaultsAreTold(t *testing.T) {
 		text string
 		want scan.Fault
 	}{
-		{``, scan.Unfinished}, {` `, scan.Unfinished}, {`{`, scan.Unfinished}, {`[1`, scan.Unfinished}, {`[1,`, scan.Unfinished}, {`"a`, scan.Unfinished},
-		{`"a\`, scan.Unfinished}, {`{"a`, scan.Unfinished}, {`{"a"`, scan.Unfinished}, {`{"a":`, scan.Unfinished}, {`tru`, scan.Unfinished}, {`nul`, scan.Unfinished},
+		{``, scan.Unfinished},
+		{` `, scan.Unfinished},
+		{`{`, scan.Unfinished},
+		{`[1`, scan.Unfinished},
+		{`[1,`, scan.Unfinished},
+		{`"a`, scan.Unfinished},
+		{`"a\`, scan.Unfinished},
+		{`{"a`, scan.Unfinished},
+		{`{"a"`, scan.Unfinished},
+		{`{"a":`, scan.Unfinished},
+		{`tru`, scan.Unfinished},
+		{`nul`, scan.Unfinished},
 		{`{"a":fals`, scan.Unfinished},
-		{`}`, scan.Malformed}, {`]`, scan.Malformed}, {`[1 2]`, scan.Malformed}, {`{"a" 1}`, scan.Malformed}, {`{a:1}`, scan.Malformed}, {`[1}`, scan.Malformed},
-		{`trux`, scan.Malformed}, {`hello`, scan.Malformed}, {`1 2`, scan.Malformed}, {`{} x`, scan.Malformed}, {`[[]`, scan.Unfinished}, {`,`, scan.Malformed},
+		{`}`, scan.Malformed},
+		{`]`, scan.Malformed},
+		{`[1 2]`, scan.Malformed},
+		{`{"a" 1}`, scan.Malformed},
+		{`{a:1}`, scan.Malformed},
+		{`[1}`, scan.Malformed},
+		{`trux`, scan.Malformed},
+		{`hello`, scan.Malformed},
+		{`1 2`, scan.Malformed},
+		{`{} x`, scan.Malformed},
+		{`[[]`, scan.Unfinished},
+		{`,`, scan.Malformed},
 		{`<html>`, scan.Malformed},
 	} {
 		s := scan.New([]byte(c.text))

@@ -336,8 +336,10 @@ func (x *exchange) limited() response {
 		now := time.Unix(created, 0).UTC()
 		header["Date"], header["Retry-After"] = []string{now.Format(http.TimeFormat)}, []string{now.Add(wait).Format(http.TimeFormat)}
 	}
-	return response{status: http.StatusTooManyRequests, header: header, contentType: "application/json",
-		pieces: [][]byte{errorBody(message, "requests", "rate_limit_exceeded")}}
+	return response{
+		status: http.StatusTooManyRequests, header: header, contentType: "application/json",
+		pieces: [][]byte{errorBody(message, "requests", "rate_limit_exceeded")},
+	}
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }

@@ -96,8 +96,10 @@ func TestMadeInstancesAreValid(t *testing.T) {
 
 func TestNothingIsMadeForWhatHasNoInstance(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{`false`, `{"type":"string","minLength":3,"maxLength":2}`, `{"$ref":"#"}`, `{"enum":[]}`, `{"allOf":[{"type":"string"},{"type":"null"}]}`,
-		`{"type":"object","required":["a"],"properties":{"a":{"$ref":"#"}}}`, `{"type":"integer","minimum":2,"maximum":1}`} {
+	for _, s := range []string{
+		`false`, `{"type":"string","minLength":3,"maxLength":2}`, `{"$ref":"#"}`, `{"enum":[]}`, `{"allOf":[{"type":"string"},{"type":"null"}]}`,
+		`{"type":"object","required":["a"],"properties":{"a":{"$ref":"#"}}}`, `{"type":"integer","minimum":2,"maximum":1}`,
+	} {
 		if v, err := instance.Make(decode(t, s), rand.New(rand.NewPCG(1, 1)), nil); err == nil && s != `{"$ref":"#"}` {
 			t.Errorf("Make(%s) = %s, want ErrNone", s, v)
 		}
