@@ -83,12 +83,18 @@ func (Dialect) Encode(c dialect.Call) (dialect.Request, error) {
 // grammarOf begins a grammar that is one JSON Schema.
 const grammarOf = "%llguidance {}\nstart: %json "
 
+// compact is llguidance's own keyword for JSON without white space. A small model runs away into line breaks where the grammar lets it, and every
+// space is a token to pay for. 2026-11-26: measured on SmolLM2-135M.
+func compact(schema value.Value) value.Value {
+	return schema.With("x-guidance", value.Object(value.Member{Name: "whitespace_flexible", Value: value.Bool(false)}))
+}
+
 // appendOutput writes the grammar or response_format.
 func appendOutput(dst []byte, o dialect.Output, llguidance bool) []byte {
 	switch {
 	case o.Mode == lowering.Grammar && llguidance:
 		dst = append(dst, `,"grammar":`...)
-		return value.AppendQuoted(dst, string(o.Schema.Append([]byte(grammarOf))))
+		return value.AppendQuoted(dst, string(compact(o.Schema).Append([]byte(grammarOf))))
 	case o.Mode == lowering.Grammar:
 		dst = append(dst, `,"response_format":{"type":"json_schema","json_schema":{"schema":`...)
 		return append(o.Schema.Append(dst), `}}`...)

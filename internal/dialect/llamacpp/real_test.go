@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +115,42 @@ func TestRealEngineTakesWhatIsEncoded(t *testing.T) {
 				t.Errorf("%s breaks the schema: %+v", reply.Text, report.Errors)
 			}
 		})
+	}
+}
+
+// TestRealEngineCompilesEveryFormat: what it cannot compile it answers without any constraint, and nothing in the answer says so.
+func TestRealEngineCompilesEveryFormat(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("SKIPPED: the real local model needs Python")
+	}
+	e := engine(t)
+	capability := dialect.Capability{LLGuidance: true, Small: true}
+	p, err := provider.New(provider.Account{
+		Name: "local", Dialect: llamacpp.New(), BaseURL: e.BaseURL, Timeout: time.Minute, FirstByteTimeout: time.Minute,
+		Header: http.Header{"Authorization": {"Bearer " + e.APIKey}}, Models: []provider.Model{{Name: e.Model, Capability: capability}},
+	}, provider.Transport())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri", "uri-reference", "regex"} {
+		for _, bound := range []string{"", `,"maxLength":40`} {
+			l, err := lowering.Lower(decode(t, `{"type":"object","properties":{"a":{"type":"string","format":"`+format+`"`+bound+`}},"required":["a"]}`),
+				llamacpp.New().Profile(capability))
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply, _, err := p.Call(t.Context(), &p.Models()[0], dialect.Call{
+				Messages: []dialect.Message{{Role: dialect.User, Parts: []dialect.Part{{Text: "Say hello."}}}},
+				Output:   dialect.Output{Mode: l.Mode, Schema: l.Capped()}, MaxTokens: 8,
+			}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(reply.Text, `{"a":"`) {
+				t.Errorf("format %s%s: the engine answers without the grammar: %q", format, bound, reply.Text)
+			}
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ func withCaps(s value.Value, c Caps) value.Value {
 		}
 		for _, k := range kinds {
 			switch {
-			case k == "string" && c.StringLength > 0 && !hasAny(node, "maxLength", "pattern", "format") && atMost(node, "minLength", c.StringLength):
+			case k == "string" && c.StringLength > 0 && !hasAny(node, "maxLength", "pattern") && (c.Formats || !hasAny(node, "format")) &&
+				atMost(node, "minLength", c.StringLength):
 				node = node.With("maxLength", value.Int(int64(c.StringLength)))
 			case k == "array" && c.Items > 0 && !hasAny(node, "maxItems") && atMost(node, "minItems", c.Items):
 				node = node.With("maxItems", value.Int(int64(c.Items)))

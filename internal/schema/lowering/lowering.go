@@ -30,8 +30,10 @@ type Residue struct {
 // Caps bound what a model that runs away may generate, beside the schema. An answer that hits one counts as truncated. 0 is no cap.
 type Caps struct {
 	StringLength int
-	Items        int
-	Depth        int
+	// Formats caps strings of a format too: an engine that holds both writes an endless e-mail address otherwise.
+	Formats bool
+	Items   int
+	Depth   int
 	// Members keeps objects that say nothing of further members to those that they name.
 	Members bool
 }

@@ -176,9 +176,11 @@ func rowOf(name rowName) []form {
 	case rowOpenAI: // 2026-11: openai-python 3.54.0 and the structured outputs guide
 		return []form{
 			{mode: Strict, fit: asSubset, subset: subset{
-				keywords: []string{"type", "enum", "const", "anyOf", "$ref", "properties", "required", "items",
+				keywords: []string{
+					"type", "enum", "const", "anyOf", "$ref", "properties", "required", "items",
 					"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format",
-					"minItems", "maxItems"},
+					"minItems", "maxItems",
+				},
 				formats: []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"},
 				depth:   10, properties: 5000, characters: 120_000, enumValues: 1000, bigEnum: 250, bigEnumCharacters: 15_000,
 			}},
@@ -186,13 +188,15 @@ func rowOf(name rowName) []form {
 			{mode: JSON, fit: inObject},
 			{mode: Prompt, fit: inPrompt},
 		}
-	case rowLlamaCpp: // 2026-11-24: measured, llguidance 1.9.1
+	case rowLlamaCpp: // 2026-11-24: measured, llguidance 1.9.1; 2026-11-26: the format uri is too large for the one inside llama.cpp's server
 		return []form{
-			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true}, subset: subset{
-				keywords: []string{"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties",
+			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Formats: true, Items: 100, Depth: 6, Members: true}, subset: subset{
+				keywords: []string{
+					"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties",
 					"patternProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems",
-					"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format"},
-				formats: []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"},
+					"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format",
+				},
+				formats: []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"},
 			}},
 			{mode: JSON, fit: inObject},
 			{mode: Prompt, fit: inPrompt},
@@ -200,8 +204,10 @@ func rowOf(name rowName) []form {
 	case rowConverter: // 2026-11: measured, llama.cpp at 0c1e57098
 		return []form{
 			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true}, subset: subset{
-				keywords: []string{"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties", "items", "prefixItems",
-					"minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "format"},
+				keywords: []string{
+					"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties", "items", "prefixItems",
+					"minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "format",
+				},
 				formats:   []string{"date-time", "time", "date", "uuid"},
 				converter: true,
 			}},

@@ -290,7 +290,7 @@ func (c *grammarChecker) keyword(s value.Value, name string, item value.Value, a
 			}
 		}
 	case "format":
-		known := []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"}
+		known := []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 		if c.converter {
 			known = []string{"date-time", "time", "date", "uuid"}
 		}
