@@ -17,7 +17,7 @@
 // A guess that is hardly better than chance is `und`, as is a text without letters or one of letters that are no words.
 //
 // The table, ngrams.bin, lies in the binary as it lies on the disk and is read in place. It is computed from the model figures
-// of lingua-go (Apache License 2.0, see NOTICE) by a command, in about four minutes and 6 GB:
+// of lingua-go (Apache License 2.0, see NOTICE) by a command, in about four minutes and 4 GB:
 //
 //	go run -C tools/languagetable .
 package language

@@ -7,7 +7,7 @@
 //  3. keeps of them what tells the languages of one script apart, the more of it the closer two languages are (script.go);
 //  4. writes the hash table that internal/language reads in place (table.go).
 //
-// It reads the models from the module cache and nothing else. It takes about four minutes and 6 GB:
+// It reads the models from the module cache and nothing else. It takes about four minutes and 4 GB:
 //
 //	go run -C tools/languagetable .
 package main
