@@ -160,7 +160,7 @@ type Attempt struct {
 	InputTokens  int64        `json:"input_tokens"`
 	OutputTokens int64        `json:"output_tokens"`
 	CostUSD      *json.Number `json:"cost_usd"`
-	Error        string       `json:"error"`
+	Error        string       `json:"error,omitempty"`
 }
 
 // Tokens counts what models read and wrote.

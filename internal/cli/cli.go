@@ -65,11 +65,15 @@ func Main(args []string, env Env) int {
 	// What fails before a command begins is its use: an unknown command, a wrong count of arguments.
 	begun := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !begun {
 		err = usageError{err}
 	}
-	return report(err, env.Stderr)
+	code := report(err, env.Stderr)
+	if errors.As(err, new(usageError)) {
+		fmt.Fprintf(env.Stderr, "Run %s --help for its use.\n", cmd.CommandPath())
+	}
+	return code
 }
 
 // report says what went wrong and gives the exit code.
