@@ -1,4 +1,4 @@
-// Package language tells which language a text is written in: 75 languages of lingua's models and eleven more that a script
+// Package language tells which language a text is written in: 75 languages of lingua's models and ten more that a script
 // of their own gives away. It is for the prompt's `original_language`, not for finding the languages inside a mixed text.
 //
 // [Detector] is all there is; it is immutable, needs no start-up work and allocates nothing per text (but for text whose
