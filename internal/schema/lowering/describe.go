@@ -15,9 +15,11 @@ const maxSaid = 300
 
 // rankOf orders constraints within a description.
 func rankOf(keyword string) int {
-	order := [...]string{"type", "enum", "const", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+	order := [...]string{
+		"type", "enum", "const", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
 		"pattern", "format", "minItems", "maxItems", "minProperties", "maxProperties", "uniqueItems", "contains", "minContains", "maxContains",
-		"propertyNames", "dependentRequired", "oneOf", "not", "if", "then", "else"}
+		"propertyNames", "dependentRequired", "oneOf", "not", "if", "then", "else",
+	}
 	if i := slices.Index(order[:], keyword); i >= 0 {
 		return i
 	}

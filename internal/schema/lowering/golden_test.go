@@ -116,7 +116,8 @@ func golden(t *testing.T, p lowering.Profile, in *txtar.Archive) *txtar.Archive 
 func read(tb interface {
 	Helper()
 	Fatalf(string, ...any)
-}, text string) value.Value {
+}, text string,
+) value.Value {
 	tb.Helper()
 	v, err := value.DecodeString(text, value.Limits{})
 	if err != nil {

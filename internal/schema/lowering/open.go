@@ -10,7 +10,7 @@ import (
 // lowerOpen strips a schema of what a grammar engine does not know. The engine refuses what it does not know, or worse, answers without any
 // constraint, so only what is listed is sent; the shape stays the caller's, and dropping a constraint never shuts out a right answer.
 func lowerOpen(schema value.Value, f form) Lowered {
-	o := opener{subset: f.subset, root: schema, old: oldDraft(schema), defs: map[string]*definition{}, names: map[string]bool{}, looping: map[string]bool{}}
+	o := opener{subset: f.subset, root: schema, old: oldDraft(schema), defs: map[string]*definition{}, names: map[string]bool{}, looping: map[string]bool{}, home: map[string]bool{}}
 	lowered := o.place(schema, "")
 	if len(o.order) > 0 {
 		members := make([]value.Member, len(o.order))
@@ -42,6 +42,8 @@ type opener struct {
 	// narrowed are the objects that the engine closes by itself.
 	narrowed []string
 	looping  map[string]bool // what loops has found
+	home     map[string]bool // what leadsHome has found
+	searched int
 }
 
 // place strips the schema at a pointer; a boolean one stays as an object that says the same.
@@ -88,7 +90,7 @@ func (o *opener) place(s value.Value, at string) value.Value {
 	if o.subset.converter {
 		return o.convertible(s, lowered, at)
 	}
-	return lowered
+	return o.alone(s, lowered, at)
 }
 
 // opened drops what an object says of further members: where patterns of names cannot be sent, their members would count as such.
