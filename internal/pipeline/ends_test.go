@@ -90,3 +90,74 @@ func TestTheDetailOfAnImageReachesTheModel(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoIsLeftOfASharedCallRecordsItAndKeepsItsAnswer(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{})
+	hold := make(chan struct{})
+	h.service.Queue(providertest.Reply{Text: `{"n":7}`, Hold: hold})
+	ctx, leave := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		_, err := h.askAs(ctx, t, h.who, request(small, ``))
+		first <- err
+	}()
+	for h.service.InFlight() == 0 {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // The service is real, so its clock is too.
+	}
+	type result struct {
+		a   *Answer
+		err error
+	}
+	second := make(chan result, 1)
+	go func() {
+		a, err := h.askAs(context.Background(), t, h.who, request(small, ``))
+		second <- result{a, err}
+	}()
+	for h.counted.of("cache miss") < 2 {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // As above.
+	}
+	time.Sleep(20 * time.Millisecond) //nolint:forbidigo // From the miss to the wait it is a few microseconds; too early would share nothing and ask twice.
+	leave()
+	if err := <-first; !fault.Is(err, fault.Timeout) {
+		t.Fatalf("the first caller: %v", err)
+	}
+	if r := h.history.last(t); len(r.Attempts) != 0 {
+		t.Errorf("the one that left records %s, which has not ended", r.Attempts)
+	}
+	close(hold)
+	got := <-second
+	if got.err != nil || got.a.Coalesced || len(got.a.Attempts) != 1 || !got.a.Cost.Known || got.a.Cost.Nano == 0 {
+		t.Fatalf("the second caller: %+v, %v", got.a, got.err)
+	}
+	if r := h.history.last(t); len(r.Attempts) == 0 || r.Tokens.Output == 0 {
+		t.Errorf("nobody records the call: %+v", r)
+	}
+	if a := h.must(t, request(small, ``)); !a.Cached || h.service.Requests() != 1 {
+		t.Error("nobody kept the answer")
+	}
+}
+
+func TestWhatACallerThatLeftHadTriedIsRecorded(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{})
+	hold := make(chan struct{})
+	h.service.Queue(says(`{"n":"no"}`), providertest.Reply{Text: `{"n":7}`, Hold: hold})
+	ctx, leave := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := h.askAs(ctx, t, h.who, request(small, ``))
+		done <- err
+	}()
+	for h.service.InFlight() == 0 || h.service.Requests() < 2 {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // The service is real, so its clock is too.
+	}
+	leave()
+	if err := <-done; !fault.Is(err, fault.Timeout) {
+		t.Fatal(err)
+	}
+	close(hold)
+	if r := h.history.last(t); strings.Count(string(r.Attempts), `"outcome"`) != 2 || !strings.Contains(string(r.Attempts), `"cancelled"`) {
+		t.Errorf("recorded: %s", r.Attempts)
+	}
+}

@@ -93,6 +93,7 @@ type Result struct {
 	attempts         []provider.Attempt
 	asked            time.Duration
 	coalesced        bool
+	account          *account // nil where the call was not shared
 }
 
 // found is a result with where it came from.
