@@ -33,6 +33,8 @@ func (t *tried) Unwrap() error { return t.err }
 // end, the first of the others to see the end.
 type account struct {
 	owner atomic.Int32
+	// most is the first caller's max_attempts.
+	most  int
 	ended chan struct{} // closed behind the call; failed is set before
 	// failed is nil where the call gave a result.
 	failed *tried
@@ -71,7 +73,7 @@ func (s *coalesce) do(client, ctx context.Context, r resolved, try func(context.
 	if err := wait.Err(); err != nil {
 		return nil, faultOf(wait, err)
 	}
-	own := &account{ended: make(chan struct{})}
+	own := &account{ended: make(chan struct{}), most: r.prompt.Options.MaxAttempts}
 	shared, coalesced, err := s.group.Do(wait, r.key, func(ctx context.Context) (*Result, error) {
 		defer close(own.ended)
 		// The shared call outlives its first caller, but not that caller's limit of time; and it keeps its own account of what was tried, since the
@@ -98,14 +100,11 @@ func (s *coalesce) do(client, ctx context.Context, r resolved, try func(context.
 			return nil, faultOf(wait, err)
 		}
 		mine := !coalesced || t.account.inherit()
-		if coalesced && ctx.Err() == nil && fault.Is(t.err, fault.Timeout) {
-			if mine {
-				r.exchange.attempts, r.exchange.asked = t.attempts, t.asked
-			}
-			return try(ctx, r) // The first caller had less time than this one.
-		}
 		if mine {
 			r.exchange.attempts, r.exchange.asked = t.attempts, t.asked
+		}
+		if coalesced && ctx.Err() == nil && (fault.Is(t.err, fault.Timeout) || t.account.most < r.prompt.Options.MaxAttempts) {
+			return try(ctx, r) // The first caller had less time than this one, or allowed fewer attempts.
 		}
 		r.exchange.report = t.report
 		return nil, t.err

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,42 @@ func TestWhatACallerThatLeftHadTriedIsRecorded(t *testing.T) {
 	close(hold)
 	if r := h.history.last(t); strings.Count(string(r.Attempts), `"outcome"`) != 2 || !strings.Contains(string(r.Attempts), `"cancelled"`) {
 		t.Errorf("recorded: %s", r.Attempts)
+	}
+}
+
+func TestASharedFailureIsNotThatOfACallerWhoAllowsMoreAttempts(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{})
+	hold := make(chan struct{})
+	h.service.Queue(providertest.Reply{Text: `{"n":"no"}`, Hold: hold}, says(`{"n":7}`))
+	first := make(chan error, 1)
+	go func() {
+		_, err := h.askAs(context.Background(), t, h.who, request(small, `"max_attempts":1`))
+		first <- err
+	}()
+	for h.service.InFlight() == 0 {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // The service is real, so its clock is too.
+	}
+	second := make(chan error, 1)
+	go func() {
+		a, err := h.askAs(context.Background(), t, h.who, request(small, `"max_attempts":3`))
+		if err == nil && (len(a.Attempts) != 1 || a.Coalesced) {
+			err = fmt.Errorf("%d attempts, coalesced %v", len(a.Attempts), a.Coalesced)
+		}
+		second <- err
+	}()
+	for h.counted.of("cache miss") < 2 {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // As above.
+	}
+	time.Sleep(20 * time.Millisecond) //nolint:forbidigo // As above, from the miss to the wait.
+	close(hold)
+	if err := <-first; !fault.Is(err, fault.ValidationFailed) {
+		t.Errorf("the first caller: %v", err)
+	}
+	if err := <-second; err != nil {
+		t.Errorf("the second caller: %v", err)
+	}
+	if n := h.service.Requests(); n != 2 {
+		t.Errorf("%d calls, want 2", n)
 	}
 }
