@@ -118,9 +118,6 @@ func (c *closer) bareReference(s value.Value) bool {
 
 func (c *closer) misfit(at, reason string) error { return &misfit{at, reason} }
 
-// native reports whether the subset asserts a keyword.
-func (c *closer) native(keyword string) bool { return slices.Contains(c.subset.keywords, keyword) }
-
 // place lowers the schema at a pointer.
 func (c *closer) place(s value.Value, at string) (piece, error) {
 	if s.Kind() != value.KindObject {

@@ -8,7 +8,6 @@ type shape struct {
 	kinds   kinds
 	values  []value.Value // of enum or const; nil is any
 	members []shapeMember // of objects, which have no others
-	items   bool          // arrays have a codec of their own
 	target  *definition   // of a reference
 	anyOf   []*shape
 }
