@@ -250,7 +250,11 @@ func (a *App) providers(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if a.local, err = findLocal(ctx, c, a.env.Local, []string{a.public.addr()}, a.log, a.transport); err != nil {
+	own := []string{a.public.addr()}
+	if a.admin != nil {
+		own = append(own, a.admin.addr())
+	}
+	if a.local, err = findLocal(ctx, c, a.env.Local, own, a.log, a.transport); err != nil {
 		return err
 	}
 	a.pool = provider.NewPool(a.withLocal(list)...)
