@@ -32,6 +32,7 @@ func (o *opener) alone(s, lowered value.Value, at string) value.Value {
 		return lowered
 	}
 	var kept []value.Value
+	before := len(o.residue)
 	for i, part := range own.Items() {
 		if o.branchLeadsHome(part) {
 			o.residue = append(o.residue, Residue{Pointer: value.AppendIndex(at+"/allOf", i), Keyword: "$ref", Value: refOf(part)})
@@ -42,6 +43,9 @@ func (o *opener) alone(s, lowered value.Value, at string) value.Value {
 	switch {
 	case len(kept) == parts.Len():
 		return lowered
+	case len(kept) == 0 && parts.Len() == 1 && !hasAny(lowered, "properties"): // It says most of what holds here, often the type too.
+		o.residue = o.residue[:before]
+		return o.without(s, lowered, at, func(name string) bool { return name != "allOf" })
 	case len(kept) == 0:
 		return lowered.Without("allOf")
 	default:
