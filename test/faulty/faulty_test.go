@@ -12,7 +12,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,6 +31,7 @@ import (
 	"github.com/promptd/promptd/internal/sharedtest"
 	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/value"
+	"github.com/promptd/promptd/test/independent"
 )
 
 // sample is the number of exchanges without PROMPTD_FULL, full that with it.
@@ -239,7 +239,7 @@ func last(raw []byte) []byte {
 
 // TestNothingFalsePasses is promise 1 under fire.
 func TestNothingFalsePasses(t *testing.T) {
-	python := interpreter(t)
+	other := independent.New(t)
 	list, left := subjects(t)
 	n := sample
 	if os.Getenv("PROMPTD_FULL") != "" {
@@ -281,16 +281,15 @@ func TestNothingFalsePasses(t *testing.T) {
 	close(work)
 	group.Wait()
 
-	passed := 0
+	var answers []independent.Answer
 	reasons := map[string]int{}
-	var lines bytes.Buffer
 	for i, o := range outcomes {
 		switch {
 		case errs[i] != nil:
 			t.Errorf("exchange %d (%s): %v", i, list[i%len(list)].id, errs[i])
 		case o.passed:
-			passed++
-			fmt.Fprintf(&lines, `{"id":%q,"schema":%s,"data":%s}`+"\n", fmt.Sprintf("%d %s", i, list[i%len(list)].id), list[i%len(list)].schema.String(), o.data)
+			of := list[i%len(list)]
+			answers = append(answers, independent.Answer{ID: fmt.Sprintf("%d %s", i, of.id), Schema: json.RawMessage(of.schema.String()), Data: o.data})
 		default:
 			reasons[o.why]++
 			if reasons[o.why] <= 3 {
@@ -298,72 +297,13 @@ func TestNothingFalsePasses(t *testing.T) {
 			}
 		}
 	}
+	passed := len(answers)
 	calls := chat.Requests() + llama.Requests()
 	t.Logf("%d schemas (left out: %v); %d exchanges, %d calls to providers, %d passed (%.2f %%), others: %v", len(list), left, n, calls, passed, 100*float64(passed)/float64(n), reasons)
 	if float64(passed) < 0.995*float64(n) {
 		t.Errorf("%d of %d exchanges passed, want at least 99.5 %%", passed, n)
 	}
-	judge(t, python, &lines, passed)
-}
-
-// judge has every passed answer judged by python-jsonschema.
-func judge(t *testing.T, python string, lines io.Reader, passed int) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python, "judge.py")
-	cmd.Stdin = lines
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("judge.py: %v\n%s", err, stderr.String())
+	if totals := other.Judge(t, answers); totals.Judged*10 < passed*9 {
+		t.Errorf("%d of %d passed answers were judged", totals.Judged, passed)
 	}
-	var total struct{ Judged, Skipped, Rejected int }
-	skipped := map[string]int{}
-	for line := range bytes.Lines(out) {
-		var said struct {
-			ID      string
-			Errors  []string
-			Skipped any
-			Judged  *int
-		}
-		if err := json.Unmarshal(line, &said); err != nil {
-			t.Fatal(err)
-		}
-		why, isText := said.Skipped.(string)
-		switch {
-		case said.Judged != nil:
-			if err := json.Unmarshal(line, &total); err != nil {
-				t.Fatal(err)
-			}
-		case len(said.Errors) > 0:
-			t.Errorf("passed, and python-jsonschema rejects it: %s: %v", said.ID, said.Errors)
-		case isText:
-			skipped[why]++
-		}
-	}
-	t.Logf("python-jsonschema judged %d passed answers and rejected %d; it could not judge %d: %v", total.Judged, total.Rejected, total.Skipped, skipped)
-	if total.Judged+total.Skipped != passed || total.Judged*10 < passed*9 {
-		t.Errorf("%d of %d passed answers were judged", total.Judged, passed)
-	}
-}
-
-// interpreter gives a Python with the pinned python-jsonschema: one that has it, else one in a virtual environment of its own.
-func interpreter(t *testing.T) string {
-	t.Helper()
-	const pinned = "jsonschema[format-nongpl]==4.26.0"
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skipf("SKIPPED: no cache directory for python-jsonschema: %v", err)
-	}
-	dir := filepath.Join(cache, "promptd", "test-jsonschema-4.26.0")
-	python := filepath.Join(dir, "bin", "python")
-	if exec.Command(python, "-c", "import jsonschema, rfc3339_validator").Run() == nil { //nolint:noctx // It ends by itself.
-		return python
-	}
-	for _, args := range [][]string{{"python3", "-m", "venv", "--clear", dir}, {python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", pinned}} {
-		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED: python-jsonschema can't be had: %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	return python
 }
