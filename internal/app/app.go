@@ -265,7 +265,7 @@ func (a *App) providers(ctx context.Context, c *config.Config) error {
 }
 
 func (a *App) withLocal(list []*provider.Provider) []*provider.Provider {
-	if a.local == nil {
+	if a.local == nil || named(list, localName) { // The operator's own provider of that name wins.
 		return list
 	}
 	return append(list, a.local.provider)

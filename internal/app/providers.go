@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/dialect"
@@ -76,6 +77,11 @@ func modelOf(p *config.Provider, m *config.Model) provider.Model {
 		}
 	}
 	return made
+}
+
+// named says whether one of the providers has a name.
+func named(list []*provider.Provider, name string) bool {
+	return slices.ContainsFunc(list, func(p *provider.Provider) bool { return p.Name() == name })
 }
 
 // describe names a provider for logs.

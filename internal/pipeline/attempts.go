@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/promptd/promptd/internal/dialect"
@@ -77,6 +79,11 @@ func (s attempts) attempt(ctx context.Context, t *series) (result *Result, again
 	r, err := do(ctx, &s.steps.call, func(ctx context.Context, p planned) (replied, error) { return s.call(ctx, t, p) }, p)
 	if err != nil {
 		return s.afterFault(ctx, t, p, err)
+	}
+	if stop := r.reply.Stop; stop == dialect.StopError || stop == dialect.StopPaused {
+		// Nobody said that the answer is complete, so it can't pass; more room would not help either.
+		t.outcome(dialect.Unknown)
+		return s.afterFault(ctx, t, p, &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK})
 	}
 	defer s.tell(t)
 	if stop := r.reply.Stop; stop == dialect.StopRefused || stop == dialect.StopFiltered {
@@ -163,7 +170,7 @@ func (t *series) outcome(o dialect.Outcome) {
 }
 
 func (s attempts) afterFault(ctx context.Context, t *series, p planned, err error) (*Result, bool, error) {
-	defer s.tell(t)
+	s.tell(t) // Before the pause: who listens sees at once what happened.
 	var failed *dialect.Error
 	if !errors.As(err, &failed) {
 		return nil, false, err
@@ -171,7 +178,8 @@ func (s attempts) afterFault(ctx context.Context, t *series, p planned, err erro
 	f := providerFault(failed)
 	switch {
 	case failed.Outcome == dialect.SchemaRejected:
-		return nil, s.planner.demote(p.candidate, t.schema), f
+		t.messages = nil // Another mode says the schema in other words, or at all.
+		return nil, s.planner.demote(p.candidate, t.schema, p.plan.lowered.Mode), f
 	case !provider.Retryable(failed.Outcome):
 		return nil, false, f
 	}
@@ -247,7 +255,7 @@ func clipped(text string) string {
 	if len(text) <= most {
 		return text
 	}
-	return text[:most] + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…" // A cut character would make the request invalid.
 }
 
 // judgedInvalid keeps the report of an answer that did not pass, and makes the fault of it.
@@ -291,6 +299,10 @@ func providerFault(e *dialect.Error) error {
 	case dialect.Filtered, dialect.Refused:
 		f.Code = fault.ContentRefused
 		f.Detail = "the provider refused the content"
+	case dialect.Unknown:
+		if e.Status == http.StatusOK {
+			f.Detail = "the provider ended its answer without saying that it is complete"
+		}
 	case dialect.Timeout:
 		f.Code = fault.Timeout
 		f.Detail = "the provider did not answer in time"

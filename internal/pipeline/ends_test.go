@@ -22,7 +22,7 @@ func TestAnAnswerThatDidNotEndAsCompleteNeverPasses(t *testing.T) {
 			t.Errorf("%s: answered %s after %d attempts, want the second attempt's", stop, a.Valid.Value(), len(a.Attempts))
 		}
 		h.service.Queue(providertest.Reply{Text: `{"n":7}`, Stop: stop})
-		h.refused(t, `{"prompt":"others","schema":`+small+`,"options":{"max_attempts":1}}`, fault.ValidationFailed)
+		h.refused(t, `{"prompt":"others","schema":`+small+`,"options":{"max_attempts":1}}`, fault.ProviderError)
 	}
 }
 

@@ -96,7 +96,7 @@ func (f *found) restore(entry []byte) bool {
 		return false
 	}
 	res := &Result{}
-	if res.valid, err = schema.Restore(f.schema, data); err != nil {
+	if res.valid, err = schema.Restore(f.schema, f.schema.Reorder(data)); err != nil {
 		return false
 	}
 	res.provider, res.model = text(v, "provider"), text(v, "model")

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/maypok86/otter/v2"
 
@@ -42,6 +43,8 @@ const mostPlans = 4096
 
 // planner makes plans and remembers them, and remembers which modes a provider has refused for a schema.
 type planner struct {
+	demoting sync.Mutex // one change of what is refused at a time
+
 	meta    *prompt.Writer
 	plans   *otter.Cache[planKey, *plan]
 	refused *otter.Cache[planKey, []lowering.Mode]
@@ -81,21 +84,19 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) 
 	return p, nil
 }
 
-// demote takes the mode that a provider refused for a schema out of its plan; false where no mode is left.
-func (s *planner) demote(c provider.Candidate, sch *schema.Schema) bool {
+// demote takes the mode that a provider refused for a schema out of its plan; false where no mode is left. Of requests that were refused at the same time
+// the first does it: the others go on with the plan that came of it.
+func (s *planner) demote(c provider.Candidate, sch *schema.Schema, mode lowering.Mode) bool {
+	if mode == lowering.Prompt {
+		return false
+	}
 	k := planKey{c.Model, sch.Hash()}
-	p, ok := s.plans.GetIfPresent(k)
-	if !ok {
-		return true
-	}
-	if p.lowered.Mode == lowering.Prompt {
-		return false
-	}
+	s.demoting.Lock()
+	defer s.demoting.Unlock()
 	refused, _ := s.refused.GetIfPresent(k)
-	if slices.Contains(refused, p.lowered.Mode) {
-		return false
+	if !slices.Contains(refused, mode) {
+		s.refused.Set(k, append(slices.Clone(refused), mode))
+		s.plans.Invalidate(k)
 	}
-	s.refused.Set(k, append(slices.Clone(refused), p.lowered.Mode))
-	s.plans.Invalidate(k)
 	return true
 }
