@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 
+	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/prompt"
 )
 
@@ -15,6 +16,9 @@ func (s check) do(_ context.Context, n normalised) (checked, error) {
 		most = s.settings().PromptChars
 	}
 	if err := prompt.Check(n.characters, most); err != nil {
+		if f := fault.Of(err); n.prompt.Messages != nil && len(f.Entries) > 0 {
+			f.Entries[0].Pointer = "/messages"
+		}
 		return checked{}, err
 	}
 	return checked{n.exchange}, nil
