@@ -43,6 +43,10 @@ type Verifier struct {
 
 	// mu lets one reader at a time make the next snapshot.
 	mu sync.Mutex
+
+	// looking guards look, which is closed when the look into the store that is under way has ended; nil means that none is.
+	looking sync.Mutex
+	look    chan struct{}
 }
 
 // NewVerifier reads every key.
@@ -117,8 +121,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Caller, error) {
 	hash, now := secret.Hash(), v.cfg.Now()
 	e, found := v.current.Load().find(&hash, now)
 	// A process that was suspended is stale when it wakes: it looks before it refuses.
-	if (found == unknown || v.stale(now)) && v.mayAsk(now) {
-		v.Refresh(ctx)
+	if found == unknown || v.stale(now) {
+		v.ask(ctx, now)
 		e, found = v.current.Load().find(&hash, now)
 	}
 	switch found {
@@ -150,12 +154,36 @@ func (e *entry) use(now time.Time) {
 	}
 }
 
-// mayAsk lets a request with an unknown key look into the store: the key may have been made by another process just now.
-// A key that is made up has a right checksum too, if its maker reads this, so that looks are rare whoever asks.
-func (v *Verifier) mayAsk(now time.Time) bool {
-	last := v.asked.Load()
-	t := now.UnixNano()
-	return (t-last >= int64(askAgain) || t < last) && v.asked.CompareAndSwap(last, t)
+// ask looks into the store for a request with an unknown key, which another process may have made just now. Requests that come while somebody looks wait
+// for that look: a new key is often used by many at once. A key that is made up has a right checksum too, if its maker reads this, so that looks are rare
+// whoever asks. What is known may be newer afterwards even where this request did not look itself.
+func (v *Verifier) ask(ctx context.Context, now time.Time) {
+	v.looking.Lock()
+	look := v.look
+	if look != nil {
+		v.looking.Unlock()
+		select {
+		case <-look:
+		case <-ctx.Done():
+		}
+		return
+	}
+	last, t := v.asked.Load(), now.UnixNano()
+	if t-last < int64(askAgain) && t >= last {
+		v.looking.Unlock()
+		return
+	}
+	v.asked.Store(t)
+	look = make(chan struct{})
+	v.look = look
+	v.looking.Unlock()
+	defer func() {
+		v.looking.Lock()
+		v.look = nil
+		v.looking.Unlock()
+		close(look)
+	}()
+	v.Refresh(ctx)
 }
 
 // load makes the next snapshot out of what changed since this one.

@@ -42,12 +42,17 @@ type watched struct {
 	touch  atomic.Int64
 	broken atomic.Bool
 	back   atomic.Bool
+	// before is run before each read, if it is set.
+	before func()
 }
 
 var errBroken = errors.New("the store is broken")
 
 func (w *watched) Changes(ctx context.Context, since int64) ([]key.Held, int64, error) {
 	w.looks.Add(1)
+	if w.before != nil {
+		w.before()
+	}
 	if w.broken.Load() {
 		return nil, 0, errBroken
 	}
@@ -209,6 +214,40 @@ func TestAKeyMadeElsewhereIsFoundAtOnce(t *testing.T) {
 		t.Fatalf("create: %v", err)
 	}
 	b.want(t, "a key of another process", secret.Reveal(), "")
+}
+
+// TestAKeyMadeElsewhereIsFoundByAllWhoBeginWithIt holds the store's answer back until every request is on its way.
+func TestAKeyMadeElsewhereIsFoundByAllWhoBeginWithIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, secret, err := (&key.Issuer{Store: b.store}).Create(t.Context(), key.Key{Name: "made by another process"})
+	if err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	const callers = 16
+	gate, looking := make(chan struct{}), make(chan struct{}, callers)
+	b.store.before = func() { looking <- struct{}{}; <-gate }
+	errs := make(chan error, callers)
+	ask := func() {
+		_, err := b.verifier.Verify(t.Context(), secret.Reveal())
+		errs <- err
+	}
+	go ask()
+	<-looking // The first one looks, and is held.
+	for range callers - 1 {
+		go ask()
+	}
+	select {
+	case err := <-errs:
+		t.Errorf("a request was answered before the store had: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(gate)
+	for range callers {
+		if err := <-errs; err != nil {
+			t.Errorf("got %v", err)
+		}
+	}
 }
 
 func TestKeysHoldABoundedTimeWithoutTheStore(t *testing.T) {
