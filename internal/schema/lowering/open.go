@@ -130,6 +130,10 @@ func (o *opener) keyword(s value.Value, name string, item value.Value, at string
 		return nil, true
 	case "$ref":
 		return o.reference(item.Text())
+	case "propertyNames":
+		if _, ok := o.namedBy(s); ok {
+			return nil, true
+		}
 	}
 	if !slices.Contains(o.subset.keywords, name) {
 		return nil, false
@@ -141,6 +145,10 @@ func (o *opener) keyword(s value.Value, name string, item value.Value, at string
 		}
 		return one(name, o.members(item, below))
 	case "additionalProperties":
+		if pattern, ok := o.namedBy(s); ok {
+			patterns := value.Object(value.Member{Name: pattern, Value: o.place(item, below)})
+			return []value.Member{{Name: "patternProperties", Value: patterns}, {Name: name, Value: value.Bool(false)}}, true
+		}
 		return one(name, o.additional(item, below))
 	case "anyOf":
 		return one(name, o.branches(item, below))
@@ -156,6 +164,17 @@ func (o *opener) keyword(s value.Value, name string, item value.Value, at string
 	}
 	m, ok := o.subset.assertion(s, name, item)
 	return []value.Member{m}, ok && !(roleOf(name) == numeric && huge(item))
+}
+
+// namedBy gives the pattern that all names of a dictionary match, where that is all that is said of names: its members are then those of the pattern.
+func (o *opener) namedBy(s value.Value) (string, bool) {
+	names, _ := s.Get("propertyNames")
+	pattern, ok := names.Get("pattern")
+	further, _ := s.Get("additionalProperties")
+	if !ok || names.Len() != 1 || further.Kind() != value.KindObject || hasAny(s, "properties", "patternProperties", "required") {
+		return "", false
+	}
+	return pattern.Text(), slices.Contains(o.subset.keywords, "patternProperties") && plainPattern(pattern.Text())
 }
 
 // huge reports whether a bound is so far away that the engine fails to write it as a pattern; it hardly binds.
