@@ -47,7 +47,7 @@ func (m *minute) start() (*server, error) {
 	}
 	defer log.Close() // The child has its own copy.
 	fmt.Fprintf(m.out, "$ promptd %s > %s\n", strings.Join(args, " "), s.log)
-	s.cmd = exec.Command(m.promptd, args...) //nolint:noctx // It is ended by stop, which lets it finish its requests.
+	s.cmd = exec.Command(m.promptd, args...) // Not bound to a context: stop lets it finish its requests.
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = m.environ, log, log
 	s.cmd.SysProcAttr = apart() // Ctrl-C comes to this program alone, which then asks promptd once.
 	s.began = time.Now()

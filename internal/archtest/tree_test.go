@@ -9,6 +9,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -86,12 +87,7 @@ type file struct {
 // at names a place for people.
 func (f *file) at(n ast.Node) string {
 	p := f.set.Position(n.Pos())
-	return f.name + ":" + itoa(p.Line)
-}
-
-func itoa(n int) string {
-	raw, _ := json.Marshal(n) //nolint:errcheck,errchkjson // A number always encodes.
-	return string(raw)
+	return f.name + ":" + strconv.Itoa(p.Line)
 }
 
 // files parses the files of a package, those of its tests included.
