@@ -122,7 +122,7 @@ func TestBodiesOfCurlAreTakenByTheAPI(t *testing.T) {
 			continue
 		}
 		// A block may hold several commands; only those to this endpoint carry its bodies.
-		for _, command := range strings.SplitSeq(strings.ReplaceAll(b.text, "\\\n", " "), "curl ") {
+		for command := range strings.SplitSeq(strings.ReplaceAll(b.text, "\\\n", " "), "curl ") {
 			if !strings.Contains(command, "/v1/analyze") {
 				continue
 			}
