@@ -60,6 +60,7 @@ func TestAccessLineSaysHowItFailed(t *testing.T) {
 func FuzzAccess(f *testing.F) {
 	f.Add("POST", "/v1/analyze", "curl/8")
 	f.Add("G\"T", "/\x00\n\u2028\\", "\xff\xfe\x7f")
+	f.Add("", "\x80", "\xe6\xbc") // Neither is valid, what they make together is.
 	f.Add("", "\xed\xa0\x80", "\u2029é漢😀\ufffd")
 	f.Fuzz(func(t *testing.T, method, path, agent string) {
 		a := access()
@@ -73,8 +74,7 @@ func FuzzAccess(f *testing.F) {
 			t.Fatalf("%q is no JSON: %v", line, err)
 		}
 		for name, want := range map[string]string{"http.request.method": method, "url.path": path, "user_agent.original": agent} {
-			want = strings.ToValidUTF8(want, "\x00")
-			if utf8.ValidString(agent+path+method) && want != "" && got[name] != want {
+			if utf8.ValidString(want) && want != "" && got[name] != want {
 				t.Errorf("%s is %q, want %q", name, got[name], want)
 			}
 		}
