@@ -125,7 +125,7 @@ func (a *answers) to(r providertest.Request) (string, bool) {
 		return "", false
 	}
 	s := a.subjects[n%len(a.subjects)]
-	k := s.id + r.Form
+	k := s.id + r.Form + r.Model // Both dialects send json_schema, each in its own shape.
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if text, ok := a.lowered[k]; ok {
@@ -133,7 +133,7 @@ func (a *answers) to(r providertest.Request) (string, bool) {
 	}
 	profile := openai.New().Profile(dialect.Capability{})
 	if r.Form == "grammar" || strings.HasPrefix(r.Model, "llama") {
-		profile = llamacpp.New().Profile(dialect.Capability{LLGuidance: true})
+		profile = llamacpp.New().Profile(dialect.Capability{})
 	}
 	l, err := lowering.Lower(s.schema, profile)
 	if err != nil {
