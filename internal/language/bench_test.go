@@ -67,17 +67,18 @@ func TestDetectIsFast(t *testing.T) {
 	if raceEnabled || testing.CoverMode() != "" {
 		t.Skip("SKIPPED: the race detector and coverage slow everything down")
 	}
+	const bound = 100 * time.Microsecond
 	d := newDetector(t)
 	for name, text := range longTexts() {
 		best := time.Hour
-		for range 2000 {
+		for n := 0; n < 2000 || n < 40_000 && best > bound; n++ { // On a busy machine a quiet moment is waited for.
 			start := time.Now()
 			d.Detect(text)
 			best = min(best, time.Since(start))
 		}
 		t.Logf("%s: %v", name, best)
-		if best > 100*time.Microsecond {
-			t.Errorf("%s: %v for a long text, want at most 100 µs", name, best)
+		if best > bound {
+			t.Errorf("%s: %v for a long text, want at most %v", name, best, bound)
 		}
 	}
 }
