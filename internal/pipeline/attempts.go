@@ -102,6 +102,7 @@ func (s attempts) attempt(ctx context.Context, t *series) (result *Result, again
 	}
 	if t.partial != nil {
 		shaped.value, shaped.coercions = t.partial.keep(shaped.value, shaped.coercions)
+		shaped.value = r.schema.Reorder(shaped.value)
 	}
 	judged, err := do(ctx, &s.steps.validate, s.validate.do, shaped)
 	if err != nil {
