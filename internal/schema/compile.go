@@ -132,6 +132,7 @@ func (c *compiler) compile(raw value.Value) *node {
 		}
 	}
 	c.duplicates()
+	c.settle()
 	if len(c.problems) == 0 {
 		c.endless()
 	}
@@ -181,6 +182,32 @@ func (c *compiler) dynamicAnchors() {
 			}
 		}
 	}
+}
+
+// settle takes dynamic references that can lead to one place only for what they are: references.
+func (c *compiler) settle() {
+	for _, n := range c.nodes {
+		if !n.dynamic {
+			continue
+		}
+		for _, k := range n.every {
+			if k, ok := k.(*dynamicRefKeyword); ok && c.leadsToOne(k) {
+				n.refs, n.inPlace = append(n.refs, k.target), append(n.inPlace, k.target)
+				n.dynamic = false
+			}
+		}
+	}
+}
+
+func (c *compiler) leadsToOne(k *dynamicRefKeyword) bool {
+	for _, list := range c.byURI {
+		for _, r := range list {
+			if n, ok := r.dynamic[k.anchor]; ok && n != k.target || k.recursive && r.recursive != nil && r.recursive != k.target {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // duplicates advises of identifiers that stand twice and that nobody refers to; references to them are problems already.
