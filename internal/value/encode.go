@@ -19,21 +19,21 @@ func (v Value) Append(dst []byte) []byte {
 		return AppendQuoted(dst, v.text)
 	case KindArray:
 		dst = append(dst, '[')
-		for i := range v.members {
+		for i := range v.list() {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = v.members[i].Value.Append(dst)
+			dst = v.list()[i].Value.Append(dst)
 		}
 		return append(dst, ']')
 	case KindObject:
 		dst = append(dst, '{')
-		for i := range v.members {
+		for i := range v.list() {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(AppendQuoted(dst, v.members[i].Name), ':')
-			dst = v.members[i].Value.Append(dst)
+			dst = append(AppendQuoted(dst, v.list()[i].Name), ':')
+			dst = v.list()[i].Value.Append(dst)
 		}
 		return append(dst, '}')
 	default:
@@ -47,15 +47,15 @@ func (v Value) AppendCanonical(dst []byte) []byte {
 	switch v.kind {
 	case KindArray:
 		dst = append(dst, '[')
-		for i := range v.members {
+		for i := range v.list() {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = v.members[i].Value.AppendCanonical(dst)
+			dst = v.list()[i].Value.AppendCanonical(dst)
 		}
 		return append(dst, ']')
 	case KindObject:
-		members := v.members
+		members := v.list()
 		byName := func(a, b Member) int { return strings.Compare(a.Name, b.Name) }
 		if !slices.IsSortedFunc(members, byName) {
 			members = slices.Clone(members)

@@ -13,11 +13,11 @@ func Equal(a, b Value) bool {
 	case KindString:
 		return a.text == b.text
 	case KindArray:
-		if len(a.members) != len(b.members) {
+		if len(a.list()) != len(b.list()) {
 			return false
 		}
-		for i := range a.members {
-			if !Equal(a.members[i].Value, b.members[i].Value) {
+		for i := range a.list() {
+			if !Equal(a.list()[i].Value, b.list()[i].Value) {
 				return false
 			}
 		}
@@ -30,32 +30,32 @@ func Equal(a, b Value) bool {
 }
 
 func equalMembers(a, b Value) bool {
-	if len(a.members) != len(b.members) {
+	if len(a.list()) != len(b.list()) {
 		return false
 	}
 	var index map[string]int // A look-up per member is quadratic in a wide object.
-	if len(b.members) > 16 {
-		index = make(map[string]int, len(b.members))
-		for i := range b.members {
-			index[b.members[i].Name] = i
+	if len(b.list()) > 16 {
+		index = make(map[string]int, len(b.list()))
+		for i := range b.list() {
+			index[b.list()[i].Name] = i
 		}
 	}
-	for i := range a.members {
-		name := a.members[i].Name
+	for i := range a.list() {
+		name := a.list()[i].Name
 		switch {
-		case b.members[i].Name == name:
-			if !Equal(a.members[i].Value, b.members[i].Value) {
+		case b.list()[i].Name == name:
+			if !Equal(a.list()[i].Value, b.list()[i].Value) {
 				return false
 			}
 			continue
 		case index != nil:
 			j, ok := index[name]
-			if !ok || !Equal(a.members[i].Value, b.members[j].Value) {
+			if !ok || !Equal(a.list()[i].Value, b.list()[j].Value) {
 				return false
 			}
 		default:
 			other, ok := b.Get(name)
-			if !ok || !Equal(a.members[i].Value, other) {
+			if !ok || !Equal(a.list()[i].Value, other) {
 				return false
 			}
 		}
@@ -65,11 +65,11 @@ func equalMembers(a, b Value) bool {
 
 // Identical reports whether two values are the same to the letter: order of members and spelling of numbers included. Offsets do not count.
 func Identical(a, b Value) bool {
-	if a.kind != b.kind || a.truth != b.truth || a.text != b.text || len(a.members) != len(b.members) {
+	if a.kind != b.kind || a.truth != b.truth || a.text != b.text || len(a.list()) != len(b.list()) {
 		return false
 	}
-	for i := range a.members {
-		if a.members[i].Name != b.members[i].Name || !Identical(a.members[i].Value, b.members[i].Value) {
+	for i := range a.list() {
+		if a.list()[i].Name != b.list()[i].Name || !Identical(a.list()[i].Value, b.list()[i].Value) {
 			return false
 		}
 	}

@@ -15,7 +15,7 @@ const (
 )
 
 // Int gives a number.
-func Int(i int64) Value { return Value{kind: KindNumber, text: strconv.FormatInt(i, 10)} }
+func Int(i int64) Value { return Value{meta: meta{kind: KindNumber}, text: strconv.FormatInt(i, 10)} }
 
 // Float gives a number in the shortest digits that read back as the same double; it must be finite.
 func Float(f float64) Value {
@@ -24,7 +24,7 @@ func Float(f float64) Value {
 	if len(text) > plain {
 		text = strconv.FormatFloat(f, 'e', -1, 64)
 	}
-	return Value{kind: KindNumber, text: text}
+	return Value{meta: meta{kind: KindNumber}, text: text}
 }
 
 // Number gives a number of that text, which must be one JSON number within the bounds.
@@ -36,7 +36,7 @@ func Number(text string) (Value, error) {
 	if end != len(text) {
 		return Value{}, fmt.Errorf("number: unexpected character at byte %d", end)
 	}
-	return Value{kind: KindNumber, text: text}, nil
+	return Value{meta: meta{kind: KindNumber}, text: text}, nil
 }
 
 // scanNumber finds the end of the number that begins at i, or says what is wrong with it; end is then the place of the fault.

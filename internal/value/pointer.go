@@ -52,10 +52,10 @@ func (v Value) Lookup(pointer string) (Value, bool) {
 			}
 		case KindArray:
 			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(v.members) || strconv.Itoa(i) != token {
+			if err != nil || i < 0 || i >= len(v.list()) || strconv.Itoa(i) != token {
 				return Value{}, false
 			}
-			v = v.members[i].Value
+			v = v.list()[i].Value
 		default:
 			return Value{}, false
 		}
