@@ -43,6 +43,9 @@ type node struct {
 	every []keyword                       // keywords for any kind of value
 	of    [value.KindObject + 1][]keyword // keywords for one kind
 	last  [2]keyword                      // unevaluatedItems, unevaluatedProperties
+	// Made of these by settle: what judges a kind of value, and the kinds that nothing judges further.
+	judges [value.KindObject + 1][]keyword
+	quiet  kinds
 
 	// For coercion and partial judgement: the parts by meaning.
 	refs    []*node // $ref and allOf: they judge the same value in any case
@@ -123,6 +126,7 @@ func (c *compiler) compile(raw value.Value) *node {
 			n := c.queue[0]
 			c.queue = c.queue[1:]
 			c.fill(n)
+			n.settle()
 			if len(c.problems) > maxProblems || c.ctx.Err() != nil {
 				return nil
 			}
@@ -150,7 +154,7 @@ func (c *compiler) node(doc *document, pointer string) *node {
 	n := &node{resource: doc.places[pointer], pointer: pointer, raw: raw, kinds: everyKind}
 	c.nodes[at] = n
 	c.queue = append(c.queue, n)
-	const nodeWeight = 700
+	const nodeWeight = 850
 	c.weight += nodeWeight + len(pointer)
 	return n
 }

@@ -186,3 +186,6 @@ func TestReportsAreTheSameEveryTime(t *testing.T) {
 		}
 	}
 }
+
+// full reports whether the long form of a test is wanted.
+func full() bool { return os.Getenv("PROMPTD_FULL") != "" }

@@ -54,6 +54,8 @@ func (k *arrayKeyword) items(t *trial, v value.Value, m marks) bool {
 			t.push("", i)
 			ok = t.failUnexpected(k.n, k.restKeyword, "", v.At(i))
 			t.pop()
+		case k.rest.quiet&kindOf(v.At(i).Kind()) != 0:
+			ok = t.spend(1) && ok
 		default:
 			ok = t.item(k.rest, i, v.At(i)) && ok
 		}

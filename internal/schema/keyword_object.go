@@ -97,7 +97,9 @@ func (k *objectKeyword) judge(t *trial, v value.Value, m marks) bool {
 			}
 			if p.sub != nil {
 				known = true
-				ok = t.member(p.sub, name, v.At(i)) && ok
+				if item := v.At(i); p.sub.quiet&kindOf(item.Kind()) == 0 {
+					ok = t.member(p.sub, name, item) && ok
+				}
 			}
 		}
 		if known || len(k.patterns) > 0 || k.additional != nil {

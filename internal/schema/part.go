@@ -199,6 +199,6 @@ func (k *arrayKeyword) children(next []*node, index int) []*node {
 
 // matchString matches outside a trial, with a budget of its own.
 func (p pattern) matchString(s string) bool {
-	t := trial{steps: explainSteps, asked: explainSteps, ctx: context.Background()}
+	t := trial{steps: explainSteps, ctx: context.Background()}
 	return t.matches(p, s) && !t.stopped
 }

@@ -35,7 +35,7 @@ func (t *trial) matches(p pattern, s string) bool {
 	case p.program != nil:
 		ok, ended := t.matcher.match(p.program, s, &t.steps)
 		if !ended {
-			t.stopped = true
+			t.stop()
 		}
 		return ok && ended && t.spend(1)
 	default:

@@ -119,7 +119,7 @@ func compileUntil(ctx context.Context, raw value.Value, o Options) (*Schema, err
 	}
 	s := &Schema{raw: raw, root: root, draft: root.resource.draft, advice: c.advice, size: len(canonical) + c.weight, scoped: c.scoped}
 	s.hash = contentHash(canonical, s.draft, o.AnnotateFormat, c.followed())
-	s.trials.New = func() any { return &trial{schema: s} }
+	s.trials.New = func() any { return &trial{scoped: s.scoped} }
 	return s, nil
 }
 

@@ -2,6 +2,8 @@ package schema
 
 import (
 	"context"
+	"math"
+	"slices"
 
 	"github.com/promptd/promptd/internal/value"
 )
@@ -41,13 +43,14 @@ type keyword interface {
 
 // trial is one judgement's state. Trials are pooled by their schema, so that a valid value costs no allocation.
 type trial struct {
-	schema *Schema
-	ctx    context.Context //nolint:containedctx // A trial lives within one call; the context is cleared behind it.
-	steps  int
-	asked  int
-	depth  int
+	ctx   context.Context //nolint:containedctx // A trial lives within one call; the context is cleared behind it.
+	steps int
+	// wake is the count of steps below which something is to be done: the context is asked, or the trial ends.
+	wake  int
+	depth int
 	// stopped is set when the budget or the context ended: the verdict is then "not valid", whatever keywords said.
 	stopped bool
+	scoped  bool
 	scope   []*resource
 	bits    []uint64
 	report  *collector
@@ -64,7 +67,7 @@ type token struct {
 
 func (s *Schema) trial(ctx context.Context, steps int) *trial {
 	t := s.trials.Get().(*trial) //nolint:forcetypeassert // The pool holds nothing else.
-	t.ctx, t.steps, t.asked, t.depth, t.stopped = ctx, steps, steps, 0, false
+	t.ctx, t.steps, t.wake, t.depth, t.stopped = ctx, steps, max(steps-contextSteps, 0), 0, false
 	t.scope, t.bits, t.path = t.scope[:0], t.bits[:0], t.path[:0]
 	return t
 }
@@ -77,24 +80,32 @@ func (s *Schema) release(t *trial) {
 // spend takes steps from the budget and reports whether the trial goes on.
 func (t *trial) spend(n int) bool {
 	t.steps -= n
-	if t.steps < 0 || t.stopped {
-		t.stopped = true
+	return t.steps >= t.wake || t.goesOn()
+}
+
+// goesOn reports whether budget and context last, and says when to ask again.
+func (t *trial) goesOn() bool {
+	if t.stopped || t.steps < 0 || t.ctx.Err() != nil {
+		t.stop()
 		return false
 	}
-	if t.asked-t.steps >= contextSteps {
-		t.asked = t.steps
-		if t.ctx.Err() != nil {
-			t.stopped = true
-			return false
-		}
-	}
+	t.wake = max(t.steps-contextSteps, 0)
 	return true
+}
+
+// stop ends the trial without a verdict.
+func (t *trial) stop() {
+	t.stopped = true
+	t.wake = math.MaxInt
 }
 
 // run judges a value by a node.
 func (t *trial) run(n *node, v value.Value, m marks) bool {
 	if !t.spend(1) {
 		return false
+	}
+	if n.quiet&kindOf(v.Kind()) != 0 {
+		return true
 	}
 	if n.never {
 		return t.failNever(n, v)
@@ -103,22 +114,19 @@ func (t *trial) run(n *node, v value.Value, m marks) bool {
 		return t.failType(n, v)
 	}
 	if t.depth++; t.depth > maxNesting {
-		t.stopped = true
+		t.stop()
 		t.depth--
 		return false
 	}
 	entered := false
-	if t.schema.scoped && (len(t.scope) == 0 || t.scope[len(t.scope)-1] != n.resource) {
+	if t.scoped && (len(t.scope) == 0 || t.scope[len(t.scope)-1] != n.resource) {
 		t.scope, entered = append(t.scope, n.resource), true
 	}
 	ok := false
 	if n.tracks {
 		ok = t.tracked(n, v, m)
 	} else {
-		ok = t.all(n.every, v, m)
-		if ok || t.report != nil {
-			ok = t.all(n.of[v.Kind()], v, m) && ok
-		}
+		ok = t.all(n.judges[v.Kind()], v, m)
 	}
 	if entered {
 		t.scope = t.scope[:len(t.scope)-1]
@@ -140,14 +148,29 @@ func (t *trial) all(list []keyword, v value.Value, m marks) bool {
 	return ok
 }
 
+// settle prepares what run looks at, once the node has all its keywords.
+func (n *node) settle() {
+	for k := value.KindNull; k <= value.KindObject; k++ {
+		switch {
+		case len(n.every) == 0:
+			n.judges[k] = n.of[k]
+		case len(n.of[k]) == 0:
+			n.judges[k] = n.every
+		default:
+			n.judges[k] = slices.Concat(n.every, n.of[k])
+		}
+		tracked := k == value.KindArray && n.last[0] != nil || k == value.KindObject && n.last[1] != nil
+		if !n.never && !tracked && len(n.judges[k]) == 0 {
+			n.quiet |= n.kinds & kindOf(k)
+		}
+	}
+}
+
 // tracked judges by a node with unevaluated keywords: they see what the other keywords of the same node judged, and nothing else.
 func (t *trial) tracked(n *node, v value.Value, m marks) bool {
 	base := len(t.bits)
 	own := t.fresh(v)
-	ok := t.all(n.every, v, own)
-	if ok || t.report != nil {
-		ok = t.all(n.of[v.Kind()], v, own) && ok
-	}
+	ok := t.all(n.judges[v.Kind()], v, own)
 	for _, k := range n.last {
 		if k != nil && (ok || t.report != nil) {
 			ok = k.judge(t, v, own) && ok
