@@ -150,7 +150,7 @@ func integerEnumText(root value.Value) (n int) {
 
 // geminiLimits are our reading of budgets that are nowhere published (section 5). References are counted as often as they stand: Gemini expands them.
 func geminiLimits(c *subsetChecker) {
-	w := inlined(c.root)
+	w := inlined(c.root, c.targets)
 	if w.items > 900 {
 		c.add("", "the sum of maxItems is %d, 900 are allowed", w.items)
 	}

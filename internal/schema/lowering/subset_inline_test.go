@@ -1,23 +1,85 @@
 package lowering_test
 
 import (
+	"net/url"
+	"strings"
+
 	"github.com/promptd/promptd/internal/value"
 )
 
-// findCycle looks for a reference that leads back to a schema that it stands in. Definitions that nothing refers to count as well.
-func findCycle(root value.Value) (at string, found bool) {
+// references resolves the local references of one schema. Definitions are found by an index, for a caller may write a hundred thousand of them.
+type references struct {
+	root     value.Value
+	known    map[string]target
+	searches int
+}
+
+type target struct {
+	pointer string // in one spelling
+	schema  value.Value
+	ok      bool
+}
+
+func indexReferences(root value.Value) *references {
+	r := &references{root: root, known: map[string]target{"#": {"", root, true}}, searches: 5000}
+	for _, p := range below("", root, true) {
+		if p.definition {
+			r.known["#"+p.at] = target{p.at, p.schema, true}
+		}
+	}
+	return r
+}
+
+// resolve follows a local reference and gives the pointer in one spelling.
+func (r *references) resolve(ref string) (pointer string, schema value.Value, ok bool) {
+	t, ok := r.known[ref]
+	if !ok {
+		if r.searches--; r.searches < 0 {
+			return "", value.Value{}, false
+		}
+		t = r.search(ref)
+		r.known[ref] = t
+	}
+	return t.pointer, t.schema, t.ok
+}
+
+func (r *references) search(ref string) (t target) {
+	raw, ok := strings.CutPrefix(ref, "#")
+	if !ok || raw == "" {
+		return t
+	}
+	if t.schema, t.ok = r.root.Lookup(raw); !t.ok {
+		if raw, _ = url.PathUnescape(raw); raw == "" {
+			return t
+		}
+		t.schema, t.ok = r.root.Lookup(raw)
+	}
+	tokens, _ := value.Tokens(raw)
+	for _, token := range tokens {
+		t.pointer = value.AppendPointer(t.pointer, token)
+	}
+	return t
+}
+
+// findCycle looks for a reference that leads back to a schema that it stands in. Definitions that nothing refers to count as well, and so does a chain
+// of references that is too long to follow.
+func findCycle(root value.Value, refs *references) (at string, found bool) {
 	const active, done = 1, 2
 	state := map[string]int{}
-	steps := maxSteps
+	steps, chain := maxSteps, 0
 	var visit func(at string, s value.Value) bool
 	visit = func(pointer string, s value.Value) bool {
-		if steps--; steps < 0 || state[pointer] == done {
+		if steps--; steps < 0 || state[pointer] == done || len(pointer) > maxPointer {
 			return false
 		}
+		if chain++; chain > maxChain {
+			at = pointer
+			return true
+		}
 		state[pointer] = active
-		defer func() { state[pointer] = done }()
+		defer func() { state[pointer] = done; chain-- }()
 		if ref, ok := s.Get("$ref"); ok {
-			if target, sub, ok := resolve(root, ref.Text()); ok {
+			if target, sub, ok := refs.resolve(ref.Text()); ok {
 				if state[target] == active {
 					at = pointer
 					return true
@@ -61,24 +123,26 @@ func (w *weight) add(o weight) {
 }
 
 // inlined weighs a schema with all references inlined: its bytes as JSON and the sum of maxItems. A cycle weighs everything.
-func inlined(root value.Value) weight {
-	n := &inliner{root: root, known: map[string]weight{}, active: map[string]bool{"": true}, steps: maxSteps}
+func inlined(root value.Value, refs *references) weight {
+	n := &inliner{refs: refs, known: map[string]weight{}, active: map[string]bool{"": true}, steps: maxSteps}
 	return n.schema(root)
 }
 
 type inliner struct {
-	root   value.Value
-	known  map[string]weight
-	active map[string]bool
-	steps  int
+	refs         *references
+	known        map[string]weight
+	active       map[string]bool
+	steps, chain int
 }
 
 func (n *inliner) schema(s value.Value) weight {
-	if n.steps--; n.steps < 0 {
+	if n.steps--; n.steps < 0 || n.chain >= maxChain {
 		return weight{full, full}
 	}
+	n.chain++
+	defer func() { n.chain-- }()
 	if ref, ok := s.Get("$ref"); ok {
-		if target, sub, ok := resolve(n.root, ref.Text()); ok {
+		if target, sub, ok := n.refs.resolve(ref.Text()); ok {
 			return n.target(target, sub)
 		}
 	}
@@ -105,7 +169,8 @@ func (n *inliner) schema(s value.Value) weight {
 				w.add(n.schema(sub))
 			}
 			w.add(weight{bytes: 2 + int64(max(0, item.Len()-1))})
-		case "items", "additionalProperties", "additionalItems", "propertyNames", "contains", "not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties":
+		case "items", "additionalProperties", "additionalItems", "propertyNames", "contains", "not", "if", "then", "else",
+			"unevaluatedItems", "unevaluatedProperties":
 			w.add(n.schema(item))
 		case "maxItems":
 			count, ok := item.Decimal().Int64()

@@ -1,7 +1,6 @@
 package lowering_test
 
 import (
-	"slices"
 	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/value"
@@ -81,10 +80,14 @@ func cohereSchema() dialect {
 		},
 		whole: func(c *subsetChecker) {
 			properties, _ := c.root.Get("properties")
-			required, _ := c.root.Get("required")
-			if !slices.ContainsFunc(textsOf(required), func(name string) bool { return holds(properties, name) }) {
-				c.add("", "the root must have at least one required property")
+			list, _ := c.root.Get("required")
+			required := setOf(textsOf(list))
+			for name := range properties.Members() {
+				if required[name] {
+					return
+				}
 			}
+			c.add("", "the root must have at least one required property")
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package lowering_test
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -45,17 +44,22 @@ type dialect struct {
 type subsetChecker struct {
 	complaints
 	dialect
-	root  value.Value
-	steps int
+	root    value.Value
+	targets *references
+	steps   int
 
 	sumProperties, sumCharacters, sumEnum int
 }
 
-// maxSteps bounds every walk: a schema of a million places is refused for its size by all.
-const maxSteps = 1_000_000
+// Bounds of every walk: a schema of a million places, or as deep as such pointers, is refused for its size by all.
+const (
+	maxSteps   = 1_000_000
+	maxPointer = 20_000
+	maxChain   = 20_000
+)
 
 func (d dialect) check(root value.Value) []string {
-	c := &subsetChecker{dialect: d, root: root, steps: maxSteps}
+	c := &subsetChecker{dialect: d, root: root, targets: indexReferences(root), steps: maxSteps}
 	if d.objectRoot {
 		if kinds := typeNames(root); len(kinds) != 1 || kinds[0] != "object" {
 			c.add("", "the root must have type object")
@@ -74,7 +78,7 @@ func (d dialect) check(root value.Value) []string {
 		}
 	}
 	if d.acyclic {
-		if at, found := findCycle(root); found {
+		if at, found := findCycle(root, c.targets); found {
 			c.add(at, "a $ref leads back to what it stands in: recursion is not permitted")
 		}
 	}
@@ -85,9 +89,9 @@ func (d dialect) check(root value.Value) []string {
 }
 
 func (c *subsetChecker) visit(at string, s value.Value, depth int) {
-	if c.steps--; c.steps < 0 || len(c.complaints) >= maxComplaints {
-		if c.steps == -1 {
-			c.add(at, "the schema is too large to be checked")
+	if c.steps--; c.steps < 0 || len(at) > maxPointer || len(c.complaints) >= maxComplaints {
+		if c.steps == -1 || len(at) > maxPointer {
+			c.add(at[:min(len(at), 100)], "the schema is too large to be checked")
 		}
 		return
 	}
@@ -144,7 +148,7 @@ func (c *subsetChecker) names(at string, s value.Value) {
 
 func (c *subsetChecker) reference(at string, s value.Value) {
 	for name := range s.Members() {
-		if name != "$ref" && !slices.Contains(c.beside, name) {
+		if name != "$ref" && !slices.Contains(c.beside, name) && (at != "" || !slices.Contains(c.rootKeywords, name)) {
 			c.add(at, "%s must not stand beside $ref", name)
 		}
 	}
@@ -155,7 +159,7 @@ func (c *subsetChecker) reference(at string, s value.Value) {
 	})
 	if !ok {
 		c.add(at, "$ref %s is not of the form %s", ref.Text(), strings.Join(c.refs, " or "))
-	} else if _, _, ok = resolve(c.root, ref.Text()); !ok {
+	} else if _, _, ok = c.targets.resolve(ref.Text()); !ok {
 		c.add(at, "$ref %s leads nowhere", ref.Text())
 	}
 }
@@ -309,7 +313,7 @@ func everywhere(root value.Value, definitions bool, visit func(at string, s valu
 	steps := maxSteps
 	var walk func(at string, s value.Value)
 	walk = func(at string, s value.Value) {
-		if steps--; steps < 0 {
+		if steps--; steps < 0 || len(at) > maxPointer {
 			return
 		}
 		visit(at, s)
@@ -318,23 +322,4 @@ func everywhere(root value.Value, definitions bool, visit func(at string, s valu
 		}
 	}
 	walk("", root)
-}
-
-// resolve follows a local reference and gives the pointer in one spelling.
-func resolve(root value.Value, ref string) (pointer string, target value.Value, ok bool) {
-	raw, ok := strings.CutPrefix(ref, "#")
-	if !ok {
-		return "", value.Value{}, false
-	}
-	if target, ok = root.Lookup(raw); !ok {
-		if raw, _ = url.PathUnescape(raw); raw == "" {
-			return "", value.Value{}, false
-		}
-		target, ok = root.Lookup(raw)
-	}
-	tokens, _ := value.Tokens(raw)
-	for _, t := range tokens {
-		pointer = value.AppendPointer(pointer, t)
-	}
-	return pointer, target, ok
 }
