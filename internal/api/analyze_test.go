@@ -193,7 +193,7 @@ func TestAnalyzeRefusesBadSchemas(t *testing.T) {
 	for _, c := range []struct{ name, schema, pointer string }{
 		{"type", `{"properties": {"a": {"type": "text"}}}`, "/schema/properties/a/type"},
 		{"reference", `{"$ref": "https://example.com/other.json"}`, "/schema/$ref"},
-		{"x-rules", `{"x-rules": ["self.a > 0"]}`, "/schema/x-rules"},
+		{"x-rules", `{"x-rules": ["self.a >"]}`, "/schema/x-rules/0"},
 	} {
 		p := w.post("/v1/analyze", `{"prompt": "x", "schema": `+c.schema+`}`).problem(t, 400, "INVALID_SCHEMA")
 		if len(p.Errors) == 0 || p.Errors[0].Pointer != c.pointer {

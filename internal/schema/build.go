@@ -19,7 +19,6 @@ func (c *compiler) fill(n *node) {
 		return
 	}
 	b := &builder{c: c, n: n, d: n.resource.draft}
-	b.reserved()
 	if ref, ok := n.raw.Get("$ref"); ok {
 		b.ref(ref)
 		if !b.d.atLeast(Draft201909) {
@@ -28,6 +27,7 @@ func (c *compiler) fill(n *node) {
 					b.advise(name, "ignored_sibling", name+" beside $ref is ignored by draft "+b.d.String())
 				}
 			}
+			b.own() // These drafts know nothing of them: passing them over would loosen the schema.
 			return
 		}
 	}
@@ -47,6 +47,7 @@ func (c *compiler) fill(n *node) {
 	if voc.unevaluated && b.d.atLeast(Draft201909) {
 		b.unevaluated()
 	}
+	b.own()
 	b.unknown()
 }
 
@@ -79,13 +80,10 @@ func (b *builder) get(keyword string) (value.Value, bool) {
 	return v, known && info.in(b.d)
 }
 
-// reserved refuses keywords of promptd's own that do not exist yet: passing them over would loosen the schema.
-func (b *builder) reserved() {
-	for _, name := range []string{"x-rules", "x-extractive"} {
-		if _, ok := b.n.raw.Get(name); ok {
-			b.bad(name, "unsupported_keyword", name+" is not supported yet", "Leave it out.")
-		}
-	}
+// own adds promptd's own keywords, which exist in every draft and vocabulary. Rules come last: they see values that the others allow.
+func (b *builder) own() {
+	b.extractive()
+	b.rules()
 }
 
 // unknown advises of keywords that judge nothing.
@@ -96,7 +94,7 @@ func (b *builder) unknown() {
 	for name := range b.n.raw.Members() {
 		info, known := keywordOf(name)
 		switch {
-		case !known && name != "x-rules" && name != "x-extractive" && !(name == "id" || name == "$id"):
+		case !known && name != keywordRules && name != keywordExtractive && !(name == "id" || name == "$id"):
 			b.advise(name, "unknown_keyword", fmt.Sprintf("%q is no keyword of JSON Schema and judges nothing", cut(name, 60)))
 		case known && !info.in(b.d) && isJudging(name):
 			b.advise(name, "other_draft", fmt.Sprintf("%s is no keyword of draft %s and judges nothing", name, b.d))

@@ -84,6 +84,9 @@ type compiler struct {
 	remote   []string
 	scoped   bool
 	weight   int
+	// rules compiles x-rules; nil until there is one.
+	rules      *ruleCompiler
+	extractive bool
 }
 
 func newCompiler(ctx context.Context, o Options) *compiler {

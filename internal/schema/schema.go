@@ -75,7 +75,10 @@ type Schema struct {
 	size   int
 	// scoped is set where a dynamic reference makes the order of resources matter.
 	scoped bool
-	trials sync.Pool
+	// extractive is set where x-extractive stands somewhere; source is what such strings are looked for in, if it is known.
+	extractive bool
+	source     *source
+	trials     sync.Pool
 }
 
 // Value gives the schema as it was written.
@@ -117,9 +120,9 @@ func compileUntil(ctx context.Context, raw value.Value, o Options) (*Schema, err
 	if len(c.problems) > 0 {
 		return nil, invalid(c.problems)
 	}
-	s := &Schema{raw: raw, root: root, draft: root.resource.draft, advice: c.advice, size: len(canonical) + c.weight, scoped: c.scoped}
+	s := &Schema{raw: raw, root: root, draft: root.resource.draft, advice: c.advice, size: len(canonical) + c.weight, scoped: c.scoped, extractive: c.extractive}
 	s.hash = contentHash(canonical, s.draft, o.AnnotateFormat, c.followed())
-	s.trials.New = func() any { return &trial{scoped: s.scoped} }
+	s.trials.New = func() any { return &trial{scoped: s.scoped, source: s.source} }
 	return s, nil
 }
 

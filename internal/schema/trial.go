@@ -51,6 +51,7 @@ type trial struct {
 	// stopped is set when the budget or the context ended: the verdict is then "not valid", whatever keywords said.
 	stopped bool
 	scoped  bool
+	source  *source // what extractive strings are looked for in; nil where it is not known
 	scope   []*resource
 	bits    []uint64
 	report  *collector
