@@ -47,6 +47,9 @@ func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
 			return r, inBody(err)
 		}
 		r.schema = compiled
+		if texts, known := sourceOf(&c.prompt); known {
+			r.schema = compiled.WithSource(texts...)
+		}
 	}
 	c.exchange.schema = r.schema
 	candidates, err := s.candidates(c)

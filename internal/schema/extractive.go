@@ -109,6 +109,7 @@ func (b *builder) extractive() {
 	case v.Truth():
 		b.add(value.KindString, &extractiveKeyword{b.n})
 		b.c.extractive = true
-		b.advise(keywordExtractive, "needs_source", "x-extractive is judged in requests, where the text is known; without one, as in validate, the string is judged by its other keywords alone")
+		b.advise(keywordExtractive, "needs_source",
+			"x-extractive is judged in requests, where the text is known; without one, as in validate, the string is judged by its other keywords alone")
 	}
 }

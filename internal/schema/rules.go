@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
-
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -151,7 +148,8 @@ func (b *builder) rules() {
 		b.add(value.Kind(kind), k) //nolint:gosec // There are six kinds.
 	}
 	if b.negated() {
-		b.advise(keywordRules, "negated_rule", "x-rules below not or if: a rule that cannot be judged counts as one that does not hold; negate within the rule instead")
+		b.advise(keywordRules, "negated_rule",
+			"x-rules below not or if: a rule that cannot be judged counts as one that does not hold; negate within the rule instead")
 	}
 }
 
@@ -208,18 +206,4 @@ func (b *builder) rule(i int, item value.Value) (rule, bool) {
 	const nodeWeight = 200
 	b.c.weight += len(r.text) + nodeWeight*r.program.nodes
 	return r, true
-}
-
-// compared gives the two sides of a rule that is one comparison.
-func (b *ruleBuilder) compared(e ast.Expr) (left, right expr) {
-	if e.Kind() != ast.CallKind {
-		return nil, nil
-	}
-	switch e.AsCall().FunctionName() {
-	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-		sides := b.exprs(e.AsCall().Args())
-		return sides[0], sides[1]
-	default:
-		return nil, nil
-	}
 }

@@ -9,7 +9,8 @@ import (
 	"cel.dev/cel-go/common/operators"
 )
 
-// functionNamed is the table of what rules may call; rules_declare.go has the types. Operators that do not evaluate all their arguments are made by the compiler.
+// functionNamed is the table of what rules may call; rules_declare.go has the types. Operators that do not evaluate all their arguments
+// are made by the compiler.
 func functionNamed(name string) (function, bool) {
 	switch name {
 	case operators.Equals:

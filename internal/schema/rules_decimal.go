@@ -8,8 +8,8 @@ import (
 	"github.com/promptd/promptd/internal/value"
 )
 
-// exact is a number of a rule: coefficient × 10^exponent, without any rounding. Numbers of data have at most 128 characters and exponents within ±400; what is
-// computed of them stays within the bounds below, or is an error.
+// exact is a number of a rule: coefficient × 10^exponent, without any rounding. Numbers of data have at most 128 characters and exponents
+// within ±400; what is computed of them stays within the bounds below, or is an error.
 type exact struct {
 	c *big.Int
 	e int

@@ -132,7 +132,8 @@ func member(operand expr, name string, test bool, path string) expr {
 		}
 		if !ok {
 			return nil, &ruleFault{
-				fmt.Sprintf("%s is %s and has no member %s", path, kindName(x), quote(name)), "Give an object there, or test it in the rule first: " + path + " != null && …",
+				fmt.Sprintf("%s is %s and has no member %s", path, kindName(x), quote(name)),
+				"Give an object there, or test it in the rule first: " + path + " != null && …",
 			}
 		}
 		item, there, err := e.get(m, name)
