@@ -1,5 +1,10 @@
 package lowering_test
 
+import (
+	"fmt"
+	"strings"
+)
+
 func engineRules() []ruleCases {
 	return []ruleCases{converterRules("llamacpp"), converterRules("ollama"), guidanceRules(), vllmRules()}
 }
@@ -69,6 +74,12 @@ func converterRules(profile string) ruleCases {
 }
 
 func guidanceRules() ruleCases {
+	var patterns strings.Builder
+	patterns.WriteString(`{"patternProperties":{"^$":{}`)
+	for i := range maxPatterns {
+		fmt.Fprintf(&patterns, `,"^a%d$":{}`, i)
+	}
+	patterns.WriteString(`}}`)
 	return ruleCases{profile: "llamacpp:llguidance", good: append(engineGood(),
 		closedWith(`true`), `{"type":"array","prefixItems":[{}],"items":false}`, `{"type":"object","required":["a"]}`,
 		`{"allOf":[{"type":"object"},{"required":["a"]}]}`,
@@ -80,6 +91,7 @@ func guidanceRules() ruleCases {
 		broken{"disjoint patterns", `{"patternProperties":{"^a":{},"^[ab]c":{}}}`, "must be disjoint"},
 		broken{"disjoint patterns, any name", `{"patternProperties":{".*":{},"x$":{}}}`, "must be disjoint"},
 		broken{"patterns of names compile", `{"patternProperties":{"^(?=a)":{}}}`, "cannot compile"},
+		broken{"not too many patterns to compare", patterns.String(), "301 patterns"},
 		broken{"counts beside optional members", `{"properties":{"a":{}},"minProperties":1}`, "counts of members"},
 	)}
 }
