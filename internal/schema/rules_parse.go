@@ -225,4 +225,3 @@ func (b *ruleBuilder) digits(at int) string {
 	}
 	return string(b.source[at:end])
 }
-
