@@ -90,7 +90,7 @@ func (e *Env) checkSchemas(ctx context.Context, f checkFlags, args []string) err
 		})
 	}
 	if len(f.dialects) == 0 {
-		f.dialects = lowering.Names()
+		f.dialects = lowering.Dialects()
 	}
 	text, err := e.inputText(args)
 	if err != nil {
@@ -137,11 +137,7 @@ func checkSchema(text []byte, o schema.Options, dialects []string) (checked, err
 	}
 	for _, d := range dialects {
 		profile, _ := lowering.Named(d)
-		l, err := lowering.Lower(raw, profile)
-		if err != nil {
-			return c, err
-		}
-		c.lowered = append(c.lowered, l)
+		c.lowered = append(c.lowered, lowering.Lower(c.schema, profile))
 	}
 	return c, nil
 }
@@ -253,13 +249,11 @@ func (c *checker) read(dst []byte, line value.Value) ([]byte, error) {
 	if !ok {
 		return dst, refusedLine("/dialect", "%s", unknownDialect(dialect))
 	}
-	if _, err := c.cache.Compile(c.ctx, raw, c.options); err != nil {
-		return dst, err
-	}
-	l, err := lowering.Lower(raw, profile)
+	s, err := c.cache.Compile(c.ctx, raw, c.options)
 	if err != nil {
 		return dst, err
 	}
+	l := lowering.Lower(s, profile)
 	dst = appendLowered(dst, l)
 	instance, ok := line.Get("instance")
 	if !ok {

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 
@@ -67,11 +66,9 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) 
 	if refused, ok := s.refused.GetIfPresent(k); ok {
 		profile = profile.Without(refused...)
 	}
-	lowered, err := lowering.Lower(sch.Value(), profile)
-	if err != nil {
-		return nil, fmt.Errorf("lower the schema for %s/%s: %w", c.Provider.Name(), c.Model.Name, err)
-	}
+	lowered := lowering.Lower(sch, profile)
 	p := &plan{lowered: lowered, bounded: lowered.Capped()}
+	var err error
 	p.capped = !value.Identical(p.bounded, lowered.Schema)
 	if p.meta, err = s.meta.Write(sch, lowered, c.Model.Capability.Small); err != nil {
 		return nil, err

@@ -144,7 +144,7 @@ func examples(s *schema.Schema, l lowering.Lowered) []string {
 		if !valid.OK() {
 			continue
 		}
-		lowered, err := l.Lower(example)
+		lowered, err := l.Lower(s.Reorder(example))
 		if err != nil {
 			continue
 		}

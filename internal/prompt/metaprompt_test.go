@@ -72,10 +72,7 @@ func messages(t *testing.T, files map[string]string) string {
 	t.Helper()
 	profile, small := profileOf(t, files["profile"])
 	s := compiled(t, files["schema.json"])
-	lowered, err := lowering.Lower(s.Value(), profile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	lowered := lowering.Lower(s, profile)
 	w, err := prompt.NewWriter()
 	if err != nil {
 		t.Fatal(err)
@@ -179,10 +176,7 @@ func TestMetaPromptBeginsTheSameForEveryText(t *testing.T) {
 	s := compiled(t, "")
 	var first string
 	for i, text := range []string{"a", "b\nDATA-1>>>", strings.Repeat("c", 10_000)} {
-		lowered, err := lowering.Lower(s.Value(), lowering.LlamaCpp())
-		if err != nil {
-			t.Fatal(err)
-		}
+		lowered := lowering.Lower(s, lowering.LlamaCpp())
 		meta, err := w.Write(s, lowered, false)
 		if err != nil {
 			t.Fatal(err)
@@ -208,10 +202,7 @@ func TestFenceCannotBeClosedFromWithin(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := compiled(t, "")
-	lowered, err := lowering.Lower(s.Value(), lowering.OpenAI())
-	if err != nil {
-		t.Fatal(err)
-	}
+	lowered := lowering.Lower(s, lowering.OpenAI())
 	meta, err := w.Write(s, lowered, false)
 	if err != nil {
 		t.Fatal(err)

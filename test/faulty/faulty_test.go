@@ -135,10 +135,11 @@ func (a *answers) to(r providertest.Request) (string, bool) {
 	if r.Form == "grammar" || strings.HasPrefix(r.Model, "llama") {
 		profile = llamacpp.New().Profile(dialect.Capability{})
 	}
-	l, err := lowering.Lower(s.schema, profile)
+	compiled, err := schema.Compile(s.schema, schema.Options{})
 	if err != nil {
 		return "", false
 	}
+	l := lowering.Lower(compiled, profile)
 	v, err := l.Lower(s.instance)
 	if err != nil {
 		return "", false

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/lowering"
 	"github.com/promptd/promptd/internal/value"
 )
@@ -140,7 +141,11 @@ func checkRequest(t *testing.T, r dialect.Request) {
 
 // modes encodes a call in every mode that the profile offers, for whatever capability: lowering must never choose what the dialect cannot express.
 func (s Suite) modes(t *testing.T) {
-	schema, err := value.DecodeString(`{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}`, value.Limits{})
+	raw, err := value.DecodeString(`{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}`, value.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := schema.Compile(raw, schema.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,10 +158,7 @@ func (s Suite) modes(t *testing.T) {
 		{Modes: []lowering.Mode{"no such mode"}},
 	} {
 		for _, mode := range s.Dialect.Profile(c).Modes() {
-			l, err := lowering.Lower(schema, s.Dialect.Profile(c).Only(mode))
-			if err != nil {
-				t.Fatal(err)
-			}
+			l := lowering.Lower(compiled, s.Dialect.Profile(c).Only(mode))
 			call := dialect.Call{
 				Model: "m", Messages: []dialect.Message{{Role: dialect.User, Parts: []dialect.Part{{Text: "x"}}}}, Capability: c,
 				Output: dialect.Output{Mode: l.Mode, Name: "result", Schema: l.Capped()},

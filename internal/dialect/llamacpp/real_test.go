@@ -135,11 +135,11 @@ func TestRealEngineCompilesEveryFormat(t *testing.T) {
 	}
 	for _, format := range []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri", "uri-reference", "regex"} {
 		for _, bound := range []string{"", `,"maxLength":40`} {
-			l, err := lowering.Lower(decode(t, `{"type":"object","properties":{"a":{"type":"string","format":"`+format+`"`+bound+`}},"required":["a"]}`),
-				llamacpp.New().Profile(capability))
+			s, err := schema.Compile(decode(t, `{"type":"object","properties":{"a":{"type":"string","format":"`+format+`"`+bound+`}},"required":["a"]}`), schema.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
+			l := lowering.Lower(s, llamacpp.New().Profile(capability))
 			reply, _, err := p.Call(t.Context(), &p.Models()[0], dialect.Call{
 				Messages: []dialect.Message{{Role: dialect.User, Parts: []dialect.Part{{Text: "Say hello."}}}},
 				Output:   dialect.Output{Mode: l.Mode, Schema: l.Capped()}, MaxTokens: 8,

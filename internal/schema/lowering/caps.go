@@ -1,6 +1,7 @@
 package lowering
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/value"
@@ -100,4 +101,24 @@ func (c Caps) hit(v value.Value) bool {
 		}
 	}
 	return false
+}
+
+// typesOf reads the keyword type.
+func typesOf(s value.Value) (kinds []string, ok bool) {
+	t, ok := s.Get("type")
+	if !ok {
+		return nil, false
+	}
+	if t.Kind() == value.KindString {
+		return []string{t.Text()}, kindsOf(t.Text()) != 0
+	}
+	for _, item := range t.Items() {
+		if kindsOf(item.Text()) == 0 {
+			return nil, false
+		}
+		if !slices.Contains(kinds, item.Text()) {
+			kinds = append(kinds, item.Text())
+		}
+	}
+	return kinds, len(kinds) > 0
 }

@@ -1,44 +1,42 @@
 package lowering
 
-import "github.com/promptd/promptd/internal/value"
-
-// codec translates values between the caller's shape and the provider's. The zero codec changes nothing.
-type codec struct{ root node }
-
-func (c codec) lower(v value.Value) (value.Value, error) { return c.run(toProvider, v) }
-
-func (c codec) raise(v value.Value) (value.Value, error) { return c.run(toCaller, v) }
-
-func (c codec) run(d direction, v value.Value) (value.Value, error) {
-	out, _, err := translate(c.root, d, v)
-	if err != nil {
-		return value.Value{}, err
-	}
-	return out, nil
-}
-
-// direction is the way of a translation.
-type direction bool
-
-const (
-	toProvider direction = true
-	toCaller   direction = false
+import (
+	"github.com/promptd/promptd/internal/value"
 )
 
-// node is the codec of one place in a schema; codecs compose over the tree as the schema does. A nil node changes nothing. Nodes are immutable once
-// Lower has returned, and their depth of recursion is the value's.
+// direction is the way of a translation.
+type direction uint8
+
+const (
+	toProvider direction = iota
+	toCaller
+	// toCallerPart raises an answer that is still being written: what may yet change is left out.
+	toCallerPart
+)
+
+// fate is what a translation made of a value.
+type fate uint8
+
+const (
+	same    fate = iota // the value itself, so that unchanged containers are not copied
+	changed             // another value
+	absent              // nothing stands for it, or nothing yet
+)
+
+// node is the codec of one place in a schema; codecs compose over the graph as types do. A nil node changes nothing. Nodes are immutable once Lower has
+// returned, and their depth of recursion is the value's.
 type node interface {
-	// translate gives the translated value; changed is false where it is the argument, so that unchanged containers are not copied.
-	translate(d direction, v value.Value) (out value.Value, changed bool, err error)
+	// translate gives the translated value. open tells, of an answer that is still being written, that the value may be incomplete.
+	translate(d direction, v value.Value, open bool) (out value.Value, made fate, err error)
 	// plain reports whether the node changes nothing but the order of members. What is being visited already counts as plain.
 	plain(seen map[node]bool) bool
 }
 
-func translate(n node, d direction, v value.Value) (value.Value, bool, error) {
+func translate(n node, d direction, v value.Value, open bool) (value.Value, fate, error) {
 	if n == nil {
-		return v, false, nil
+		return v, same, nil
 	}
-	return n.translate(d, v)
+	return n.translate(d, v, open)
 }
 
 func plain(n node, seen map[node]bool) bool {
@@ -49,24 +47,92 @@ func plain(n node, seen map[node]bool) bool {
 	return n.plain(seen)
 }
 
-// list is the codec of arrays: the first items have their own, the others share one.
-type list struct {
-	first []node
-	item  node
+// lowNode is the codec of a low, which may still be in the making when it is referred to.
+func lowNode(l *low) node {
+	if l == nil {
+		return nil
+	}
+	return l.node
 }
 
-func (l *list) translate(d direction, v value.Value) (value.Value, bool, error) {
+// linkNode is the codec of a reference.
+type linkNode struct{ target *low }
+
+func (n *linkNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
+	return translate(n.target.node, d, v, open)
+}
+
+func (n *linkNode) plain(seen map[node]bool) bool { return plain(n.target.node, seen) }
+
+// guardNode refuses values of kinds that a schema without a type allows and does not speak of.
+type guardNode struct {
+	inner node
+	kinds kinds
+}
+
+func (n *guardNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
+	if d == toProvider && !n.kinds.has(v.Kind()) {
+		return v, same, &Error{Message: "a value of another kind than the schema speaks of cannot be given", Narrowed: true}
+	}
+	return translate(n.inner, d, v, open)
+}
+
+func (n *guardNode) plain(seen map[node]bool) bool { return plain(n.inner, seen) }
+
+// unguarded gives what a guard stands before.
+func unguarded(n node) node {
+	if g, ok := n.(*guardNode); ok {
+		return g.inner
+	}
+	return n
+}
+
+// rootNode is the codec of a root that is no object (rule R4).
+type rootNode struct{ inner *low }
+
+// rootName is the member that holds such a root.
+const rootName = "result"
+
+func (n *rootNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
+	if d == toProvider {
+		inner, _, err := translate(n.inner.node, d, v, false)
+		return value.Object(value.Member{Name: rootName, Value: inner}), changed, err
+	}
+	inner, ok := v.Get(rootName)
+	if !ok && d == toCallerPart {
+		return v, absent, nil
+	}
+	if !ok || v.Len() != 1 {
+		// A model that forgot the wrapper answered in the caller's shape.
+		return translate(n.inner.node, d, v, open)
+	}
+	out, made, err := translate(n.inner.node, d, inner, open)
+	if err != nil {
+		return v, same, within(err, "/"+rootName)
+	}
+	return out, max(made, changed), nil
+}
+
+func (n *rootNode) plain(map[node]bool) bool { return false }
+
+// listNode is the codec of arrays: the first items have their own, the others share one.
+type listNode struct {
+	first []*low
+	item  *low
+}
+
+func (n *listNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
 	if v.Kind() != value.KindArray {
-		return v, false, nil
+		return v, same, nil
 	}
 	var items []value.Value
 	for i, old := range v.Items() {
-		out, changed, err := translate(l.at(i), d, old)
+		out, made, err := translate(n.at(i), d, old, open && i == v.Len()-1)
 		if err != nil {
-			return value.Value{}, false, within(err, value.AppendIndex("", i))
+			return value.Value{}, same, within(err, value.AppendIndex("", i))
 		}
 		if items == nil {
-			if !changed {
+			if made == same {
 				continue
 			}
 			items = make([]value.Value, i, v.Len())
@@ -74,29 +140,100 @@ func (l *list) translate(d direction, v value.Value) (value.Value, bool, error) 
 				items[j] = v.At(j)
 			}
 		}
+		if made == absent {
+			break // It is the last one, and not there yet.
+		}
 		items = append(items, out)
 	}
 	if items == nil {
-		return v, false, nil
+		return v, same, nil
 	}
-	return value.Array(items...), true, nil
+	return value.Array(items...), changed, nil
 }
 
-func (l *list) at(i int) node {
-	if i < len(l.first) {
-		return l.first[i]
+func (n *listNode) at(i int) node {
+	if i < len(n.first) {
+		return n.first[i].node
 	}
-	return l.item
+	return lowNode(n.item)
 }
 
-func (l *list) plain(seen map[node]bool) bool {
-	for _, n := range l.first {
-		if !plain(n, seen) {
+func (n *listNode) plain(seen map[node]bool) bool {
+	for _, l := range n.first {
+		if !plain(l.node, seen) {
 			return false
 		}
 	}
-	return plain(l.item, seen)
+	return plain(lowNode(n.item), seen)
 }
+
+// textNode is the codec of a value that travels as JSON text (rule R10).
+type textNode struct{}
+
+func (*textNode) translate(d direction, v value.Value, _ bool) (value.Value, fate, error) {
+	if d == toProvider {
+		return value.String(v.String()), changed, nil
+	}
+	if v.Kind() != value.KindString {
+		return v, same, nil
+	}
+	out, err := value.DecodeString(v.Text(), value.Limits{})
+	if err != nil {
+		return v, same, &Error{Message: "the text is not JSON: " + err.Error()}
+	}
+	return out, changed, nil
+}
+
+func (*textNode) plain(map[node]bool) bool { return false }
+
+// labelNode is the codec of listed values that travel as texts (rule R11).
+type labelNode struct {
+	values []value.Value
+	labels []string
+	byText map[string]int
+	byJSON map[string]int
+}
+
+// newLabels gives texts their own words and other values their JSON text; where that would mix them up every value gets its JSON text.
+func newLabels(values []value.Value) *labelNode {
+	n := &labelNode{values: values, byText: map[string]int{}, byJSON: map[string]int{}}
+	label := func(v value.Value, quoted bool) string {
+		if v.Kind() == value.KindString && !quoted && v.Text() != "" {
+			return v.Text()
+		}
+		return v.String()
+	}
+	quoted := false
+	seen := map[string]bool{}
+	for _, v := range values {
+		quoted = quoted || seen[label(v, false)]
+		seen[label(v, false)] = true
+	}
+	for i, v := range values {
+		text := label(v, quoted)
+		n.labels = append(n.labels, text)
+		n.byText[text] = i
+		n.byJSON[string(v.AppendCanonical(nil))] = i
+	}
+	return n
+}
+
+func (n *labelNode) translate(d direction, v value.Value, _ bool) (value.Value, fate, error) {
+	if d == toProvider {
+		if i, ok := n.byJSON[string(v.AppendCanonical(nil))]; ok {
+			return value.String(n.labels[i]), changed, nil
+		}
+		return v, same, nil
+	}
+	if v.Kind() == value.KindString {
+		if i, ok := n.byText[v.Text()]; ok {
+			return n.values[i], changed, nil
+		}
+	}
+	return v, same, nil
+}
+
+func (*labelNode) plain(map[node]bool) bool { return false }
 
 // Error says at which place of a value a translation is impossible.
 type Error struct {
@@ -104,6 +241,8 @@ type Error struct {
 	Pointer string
 	// Message says why.
 	Message string
+	// Narrowed is set where the value is right and cannot be given all the same: see Lowered.Narrowed.
+	Narrowed bool
 }
 
 // Error says place and reason.
@@ -120,5 +259,5 @@ func within(err error, part string) error {
 	if !ok {
 		return err
 	}
-	return &Error{Pointer: part + e.Pointer, Message: e.Message}
+	return &Error{Pointer: part + e.Pointer, Message: e.Message, Narrowed: e.Narrowed}
 }

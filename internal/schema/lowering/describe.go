@@ -26,26 +26,25 @@ func rankOf(keyword string) int {
 	return len(order)
 }
 
-// describe gives a node's description: the caller's own, the constraints that are not enforced, the default.
-func describe(s value.Value, left []Residue) string {
-	own, _ := s.Get("description")
-	text := own.Text()
-	if own.Kind() != value.KindString {
-		text = ""
+// describe gives a description: the caller's own, how what is sent is to be read, the constraints that are not enforced, the default.
+func describe(own saying, left []Residue, note string) string {
+	text := own.description
+	if note != "" {
+		text = sentence(text, strings.ToUpper(note[:1])+note[1:]+".")
 	}
 	var said []string
 	left = slices.Clone(left)
 	slices.SortStableFunc(left, func(a, b Residue) int { return rankOf(a.Keyword) - rankOf(b.Keyword) })
 	for _, r := range left {
-		if words := sayConstraint(r); words != "" {
+		if words := sayConstraint(r); words != "" && !slices.Contains(said, words) {
 			said = append(said, words)
 		}
 	}
 	if len(said) > 0 {
 		text = sentence(text, "Constraints: "+strings.Join(said, "; ")+".")
 	}
-	if d, ok := s.Get("default"); ok {
-		if words := d.String(); len(words) <= maxSaid {
+	if own.hasFallback {
+		if words := own.fallback.String(); len(words) <= maxSaid {
 			text = sentence(text, "Default: "+words+".")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/lowering"
 	"github.com/promptd/promptd/internal/value"
 )
@@ -26,7 +27,8 @@ func TestGolden(t *testing.T) {
 		folder := filepath.Base(filepath.Dir(file))
 		t.Run(folder+"/"+filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			p, ok := lowering.Named(strings.ReplaceAll(folder, "_", ":"))
+			name := strings.ReplaceAll(folder, "_", ":")
+			p, ok := lowering.Named(name)
 			if !ok {
 				t.Fatalf("there is no profile for the folder %s", folder)
 			}
@@ -34,7 +36,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := golden(t, p, archive)
+			got := golden(t, name, p, archive)
 			if *update {
 				if err := os.WriteFile(file, txtar.Format(got), 0o600); err != nil {
 					t.Fatal(err)
@@ -51,15 +53,15 @@ func TestGolden(t *testing.T) {
 var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // A test's flag.
 
 // golden makes the archive as it should be.
-func golden(t *testing.T, p lowering.Profile, in *txtar.Archive) *txtar.Archive {
+func golden(t *testing.T, name string, p lowering.Profile, in *txtar.Archive) *txtar.Archive {
 	t.Helper()
 	out := &txtar.Archive{Comment: in.Comment}
-	var schema value.Value
+	var raw value.Value
 	var instances []value.Value
 	for _, f := range in.Files {
 		switch f.Name {
 		case "schema.json":
-			schema = read(t, string(f.Data))
+			raw = read(t, string(f.Data))
 		case "instances.jsonl":
 			for line := range strings.Lines(string(f.Data)) {
 				instances = append(instances, read(t, line))
@@ -70,14 +72,11 @@ func golden(t *testing.T, p lowering.Profile, in *txtar.Archive) *txtar.Archive 
 		out.Files = append(out.Files, f)
 	}
 	var failures []string
-	checkLaws(t, "", p, schema, instances, func(format string, args ...any) { failures = append(failures, format) })
+	checkLaws(t, name, p, raw, instances, func(format string, args ...any) { failures = append(failures, format) })
 	if len(failures) > 0 {
 		t.Fatalf("a law does not hold: %q", failures)
 	}
-	l, err := lowering.Lower(schema, p)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := lowering.Lower(compiled(t, raw), p)
 	add := func(name string, lines ...string) {
 		if len(lines) > 0 {
 			out.Files = append(out.Files, txtar.File{Name: name, Data: []byte(strings.Join(lines, "\n") + "\n")})
@@ -93,8 +92,12 @@ func golden(t *testing.T, p lowering.Profile, in *txtar.Archive) *txtar.Archive 
 		residue = append(residue, r.Pointer+"#"+r.Keyword+" "+r.Value.String())
 	}
 	add("residue", residue...)
-	add("narrowed", l.Narrowed...)
-	if !l.Shown.IsNull() && !value.Identical(l.Shown, schema) {
+	var narrowed []string
+	for _, n := range l.Narrowed {
+		narrowed = append(narrowed, strings.TrimSpace(n.Pointer+"#"+n.Keyword+" "+strings.Join(n.Kinds, " ")))
+	}
+	add("narrowed", narrowed...)
+	if !l.Shown.IsNull() && !value.Identical(l.Shown, raw) {
 		add("shown.json", l.Shown.String())
 	}
 	var lowered []string
@@ -111,6 +114,15 @@ func golden(t *testing.T, p lowering.Profile, in *txtar.Archive) *txtar.Archive 
 	}
 	add("lowered.jsonl", lowered...)
 	return out
+}
+
+func compiled(tb testing.TB, raw value.Value) *schema.Schema {
+	tb.Helper()
+	s, err := schema.Compile(raw, schema.Options{})
+	if err != nil {
+		tb.Fatalf("compile %s: %v", raw, err)
+	}
+	return s
 }
 
 func read(tb interface {

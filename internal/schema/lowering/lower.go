@@ -1,29 +1,50 @@
 package lowering
 
 import (
-	"fmt"
+	"slices"
 
+	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/value"
 )
 
-// Lower fits a schema, which compiles, to the strongest form of the profile that it fits. It gives the same bytes for the same arguments. It fails
-// only for what is no schema.
-func Lower(schema value.Value, p Profile) (Lowered, error) {
-	if k := schema.Kind(); k != value.KindObject && k != value.KindBool {
-		return Lowered{}, fmt.Errorf("lower: a schema is an object or a boolean, not %s", k)
-	}
-	forms := p.forms()
-	for i, f := range forms {
-		l, err := lowerTo(schema, f)
-		if err == nil {
-			return l, nil
+// Lower fits a schema to the strongest form of the profile that it fits. It gives the same bytes for the same arguments.
+func Lower(s *schema.Schema, p Profile) Lowered {
+	var n *normalizer
+	var root *typ
+	for _, f := range p.forms() {
+		if !f.fit.sends() {
+			return unenforced(s.Value(), f)
 		}
-		if i == len(forms)-1 {
-			break
+		if f.fit == asGuide {
+			return guiding(s.Value(), f)
+		}
+		if n == nil {
+			n = newNormalizer()
+			root = n.typeOf(s.Root())
+		}
+		if l, err := lowerTo(s, n, root, f); err == nil {
+			return l
 		}
 	}
 	// None of the forms that the profile names takes it: prompt mode takes anything.
-	return lowerTo(schema, form{mode: Prompt, fit: inPrompt})
+	return unenforced(s.Value(), form{mode: Prompt, fit: inPrompt})
+}
+
+// Misfits says for each of the profile's forms that enforce why it does not take a schema; it is empty where the first one does.
+func Misfits(s *schema.Schema, p Profile) map[Mode]string {
+	why := map[Mode]string{}
+	n := newNormalizer()
+	root := n.typeOf(s.Root())
+	for _, f := range p.forms() {
+		if f.fit == asSubset {
+			if _, err := lowerTo(s, n, root, f); err != nil {
+				why[f.mode] = err.Error()
+				continue
+			}
+		}
+		break
+	}
+	return why
 }
 
 // misfit says why a schema does not fit a form.
@@ -32,34 +53,150 @@ type misfit struct {
 	reason  string
 }
 
-func (m *misfit) Error() string { return m.reason + " at " + m.pointer }
-
-// lowerTo fits a schema to one form; the error is a misfit.
-func lowerTo(schema value.Value, f form) (Lowered, error) {
-	switch f.fit {
-	case asSubset:
-		return lowerClosed(schema, f)
-	case asGrammar:
-		return lowerOpen(schema, f), nil
-	case asGuide:
-		l := unenforced(schema, f.mode, true)
-		l.Schema, l.Shown = l.Shown, value.Null()
-		l.capped = l.Schema
-		return l, nil
-	case inObject:
-		return unenforced(schema, f.mode, true), nil
-	default:
-		return unenforced(schema, f.mode, false), nil
+func (m *misfit) Error() string {
+	if m.pointer == "" {
+		return m.reason
 	}
+	return m.reason + " at " + m.pointer
+}
+
+// maxUnrolled is how often recursion is unrolled at most.
+const maxUnrolled = 4
+
+// maxLows bounds the size of what is sent.
+const maxLows = 20_000
+
+// lowerTo fits a schema in normal form to a form that enforces; the error is a misfit.
+func lowerTo(s *schema.Schema, n *normalizer, root *typ, f form) (Lowered, error) {
+	if root.never {
+		return Lowered{}, &misfit{"", "a schema that nothing satisfies"}
+	}
+	var cycles recursion
+	levels := 0
+	if !f.subset.recursion {
+		if cycles = findRecursion(root); cycles.groups > 0 {
+			levels = maxUnrolled
+		}
+	}
+	var err error
+	for ; levels >= 0; levels-- {
+		for _, bare := range [...]bool{false, true} {
+			if bare && f.subset.bytes+f.subset.text == 0 {
+				continue
+			}
+			var l Lowered
+			if l, err = fitted(s, n, root, f, cycles, levels, bare); err == nil {
+				return l, nil
+			}
+		}
+	}
+	return Lowered{}, err
+}
+
+func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recursion, levels int, bare bool) (Lowered, error) {
+	f := &fitter{
+		subset: &form.subset, norm: n, heads: cycles.heads, group: cycles.group, unroll: levels, lows: map[lowKey]*low{}, comparison: comparison{maxCompared},
+	}
+	top := f.fit(root, levels)
+	if len(f.order) > maxLows {
+		return Lowered{}, &misfit{"", "too large a schema"}
+	}
+	f.settle(top)
+	for _, l := range f.order {
+		l.shape = nil
+	}
+	f.trimLists()
+	f.trimItems(top)
+	f.decide(top)
+	for _, l := range f.unions {
+		if u, ok := l.node.(*unionNode); ok {
+			u.flat = u.plain(map[node]bool{})
+		}
+	}
+	w := newWriter(f.subset, top, bare)
+	if f.subset.inline {
+		if size := w.spread(); size > maxLows {
+			return Lowered{}, &misfit{"", "too large a schema without references"}
+		}
+	}
+	sent := w.document()
+	if err := f.subset.fits(sent); err != nil {
+		return Lowered{}, err
+	}
+	l := Lowered{Schema: sent, capped: sent, Mode: form.mode, Caps: form.caps, codec: top.node, Narrowed: f.narrowed}
+	if w.wrapped() {
+		l.codec = &rootNode{top}
+	}
+	if form.caps != (Caps{}) {
+		l.capped = withCaps(sent, form.caps)
+	}
+	if form.subset.quiet {
+		l.Shown = quiet(s.Value())
+	}
+	f.account(&l, s, top)
+	return l, nil
+}
+
+// spread gives the count of lows when all references are written out.
+func (w *writer) spread() int {
+	total := 0
+	for _, n := range (&fitter{}).times(w.root) {
+		total = min(endless, total+n)
+	}
+	return total
+}
+
+// account gathers the residue in the schema's order, and what became JSON text.
+func (f *fitter) account(l *Lowered, s *schema.Schema, root *low) {
+	order := map[string]int{}
+	for i, pointer := range s.Order() {
+		order[pointer] = i
+	}
+	seen := map[*low]bool{}
+	type said struct{ pointer, keyword string }
+	known := map[said]bool{}
+	var visit func(x *low)
+	visit = func(x *low) {
+		if seen[x] {
+			return
+		}
+		seen[x] = true
+		for _, r := range x.left {
+			if at := (said{r.Pointer, r.Keyword}); !known[at] {
+				known[at] = true
+				l.Residue = append(l.Residue, r)
+			}
+		}
+		if x.typ != nil && x.form != linkForm && x.form != unionForm && x.typ != f.norm.open && !f.isFree(x.typ) {
+			l.Typed++
+			if x.form == textForm {
+				l.Texts = append(l.Texts, x.typ.places[0].Pointer())
+			}
+		}
+		for _, c := range x.children() {
+			visit(c)
+		}
+	}
+	visit(root)
+	slices.SortStableFunc(l.Residue, func(a, b Residue) int { return order[a.Pointer] - order[b.Pointer] })
+	slices.Sort(l.Texts)
 }
 
 // unenforced is the form of modes in which nothing is enforced but, where wanted, that the root is an object.
-func unenforced(schema value.Value, mode Mode, object bool) Lowered {
-	l := Lowered{Mode: mode, Shown: quiet(schema), codec: codec{root: orderOf(schema)}}
-	if object && !onlyObjects(schema, schema, 0) {
+func unenforced(s value.Value, f form) Lowered {
+	l := Lowered{Mode: f.mode, Shown: quiet(s)}
+	if f.fit != inPrompt && !onlyObjects(s, s, 0) {
 		l.Shown = wrapShown(l.Shown)
-		l.codec.root = &rootWrap{inner: l.codec.root}
+		l.codec = &rootNode{&low{}}
 	}
+	return l
+}
+
+// guiding sends the schema as the caller wrote it.
+func guiding(s value.Value, f form) Lowered {
+	l := unenforced(s, f)
+	l.Schema, l.Shown = l.Shown, value.Null()
+	l.capped = l.Schema
 	return l
 }
 

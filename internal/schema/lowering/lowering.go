@@ -46,25 +46,54 @@ type Lowered struct {
 	Mode Mode
 	// Residue lists what is not enforced, in the schema's order. Modes that enforce nothing list nothing.
 	Residue []Residue
-	// Narrowed lists the objects, as JSON pointers, that say nothing of further members and are closed for the provider: answers that hold further
-	// members would be valid and cannot be given.
-	Narrowed []string
+	// Narrowed lists what the schema is silent about and the provider cannot be told to leave open: answers that are right only by that silence
+	// cannot be given.
+	Narrowed []Narrowing
+	// Typed counts the places of what is sent for which the caller's schema says a type; Texts are the pointers, in the caller's schema, of those
+	// that travel as JSON text all the same.
+	Typed int
+	Texts []string
 	// Shown is the schema to put into the prompt, in the shape in which the model answers; null where the provider itself shows the model what it
 	// is sent.
 	Shown value.Value
 	// Caps are the generation caps; Capped applies them.
 	Caps Caps
 
-	codec  codec
+	codec  node
 	capped value.Value
+}
+
+// Narrowing is a place at which a schema's silence is read as its author meant it.
+type Narrowing struct {
+	// Pointer is the place in the caller's schema.
+	Pointer string `json:"pointer"`
+	// Keyword is the one that would say it: additionalProperties (there are no members but those named), items (no items but those of the tuple),
+	// type (Kinds are those that the other keywords are about).
+	Keyword string   `json:"keyword"`
+	Kinds   []string `json:"kinds,omitempty"`
 }
 
 // Capped gives the schema with its generation caps; it is the schema itself where there are none.
 func (l Lowered) Capped() value.Value { return l.capped }
 
-// Lower maps a value of the caller's shape to the provider's shape: for examples in prompts, and for tests.
-func (l Lowered) Lower(v value.Value) (value.Value, error) { return l.codec.lower(v) }
+// Lower maps a value of the caller's shape to the provider's shape: for examples in prompts, and for tests. The error is an [*Error].
+func (l Lowered) Lower(v value.Value) (value.Value, error) { return run(l.codec, toProvider, v) }
 
 // Raise maps a value of the provider's shape to the caller's: exactly the inverse of Lower. Parts that do not have the provider's shape stay as
-// they are, for validation to judge.
-func (l Lowered) Raise(v value.Value) (value.Value, error) { return l.codec.raise(v) }
+// they are, for validation to judge. The error is an [*Error].
+func (l Lowered) Raise(v value.Value) (value.Value, error) { return run(l.codec, toCaller, v) }
+
+// RaisePart is Raise for an answer that is still being written, whose last member, item and so on may be incomplete. What it gives stands: raising
+// more of the same answer changes none of it. ok is false where there is nothing to give yet.
+func (l Lowered) RaisePart(v value.Value) (out value.Value, ok bool) {
+	out, made, err := translate(l.codec, toCallerPart, v, true)
+	return out, err == nil && made != absent
+}
+
+func run(n node, d direction, v value.Value) (value.Value, error) {
+	out, _, err := translate(n, d, v, false)
+	if err != nil {
+		return value.Value{}, err
+	}
+	return out, nil
+}

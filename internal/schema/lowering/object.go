@@ -1,195 +1,409 @@
 package lowering
 
 import (
+	"context"
 	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/value"
 )
 
-// object lowers an object: closed, with every property required (rule R1).
-func (c *closer) object(s value.Value, at string) (piece, error) {
-	props, hasProps := s.Get("properties")
-	if err := c.closable(s, at, hasProps); err != nil {
-		return piece{}, err
+// The members of pairs (rule R2) and of the tree of any value.
+const (
+	pairKey     = "key"
+	pairValue   = "value"
+	treeMembers = "members"
+	// furtherName is the member that holds the pairs of an open object, made unique among its properties.
+	furtherName = "additional"
+	restName    = "rest"
+)
+
+// object makes a low of an object.
+func (f *fitter) object(l *low) {
+	t := l.typ
+	if f.dictionaries {
+		f.openObject(l)
+		return
 	}
-	required := requiredNames(s)
-	own, left := c.assertions(s, at, []string{"object"})
-	if len(own) > 0 {
-		return piece{}, c.misfit(at, "the keyword "+own[0].Name) // no closed subset has these
+	pairs, kept := f.pairs(l)
+	if pairs != nil && len(t.members) == 0 {
+		// A dictionary: an array of pairs.
+		*l = low{typ: t, level: l.level, said: l.said, left: l.left, form: arrayForm, items: pairs.low, note: "object as an array of its members", node: &pairsNode{value: pairs.low.props[1].low}}
+		f.assertAs(l, "minProperties", "minItems")
+		f.assertAs(l, "maxProperties", "maxItems")
+		return
 	}
-	var (
-		lowered []value.Member
-		codecs  []member
-		parts   []shapeMember
-	)
-	for name, sub := range props.Members() {
-		needed := slices.Contains(required, name)
-		if sub.Kind() == value.KindBool && !sub.Truth() && !needed {
-			continue // rule R18: nothing satisfies it, so it is never there
-		}
-		p, err := c.inside(func() (piece, error) { return c.place(sub, value.AppendPointer(at+"/properties", name)) })
-		if err != nil {
-			return piece{}, err
-		}
-		m := member{name: name, node: p.node}
-		schema := p.schema
-		if !needed {
-			if m.travel = nullable; c.acceptsNull(sub, nil, 0) {
-				m.travel, schema = wrapped, wrapSchema(schema)
-			} else {
-				schema = nullableSchema(schema)
-			}
-		}
-		lowered = append(lowered, value.Member{Name: name, Value: schema})
-		codecs = append(codecs, m)
-		parts = append(parts, shapeMember{name: name, required: needed, shape: p.shape})
+	l.form = objectForm
+	f.assert(l, "object")
+	f.members(l)
+	n := &objectNode{}
+	if pairs != nil {
+		name := f.fresh(l, furtherName)
+		array := &low{typ: t, level: l.level, form: arrayForm, items: pairs.low, note: "further members of the object"}
+		f.order = append(f.order, array)
+		l.props = append(l.props, prop{sent: name, low: array, required: true})
+		n.further, n.value = name, pairs.low.props[1].low
 	}
-	for _, name := range required {
-		if _, ok := props.Get(name); !ok {
-			return piece{}, c.misfit(at, "a required member that is not among the properties")
-		}
-	}
-	return piece{
-		schema: closedObject(lowered, describe(s, left)), node: newObject(codecs),
-		shape: &shape{kinds: kindsOf("object"), members: parts},
-	}, nil
+	n.narrows = !kept
+	l.node = n
 }
 
-// closable reports whether closing an object loses nothing that its schema speaks of. An object that is silent about further members is narrowed.
-func (c *closer) closable(s value.Value, at string, hasProps bool) error {
-	for name, item := range s.Members() {
-		switch name {
-		case "patternProperties", "dependentSchemas", "dependencies":
-			if item.Len() > 0 {
-				return c.misfit(at, "the keyword "+name)
-			}
-		case "dependentRequired":
-			if err := c.dependent(s, item, at); err != nil {
-				return err
-			}
-		case "additionalProperties", "unevaluatedProperties":
-			if item.Kind() != value.KindBool || item.Truth() {
-				return c.misfit(at, "an open object")
-			}
+// pairsOf is what an object's further members are lowered to.
+type pairsOf struct{ low *low }
+
+// pairs gives the pair of a name and a value for members that nothing names; it is nil where there are none. kept is false where members that nobody
+// speaks of cannot be given.
+func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
+	t := l.typ
+	var alts []*low
+	var tests []func(value.Value) bool
+	add := func(x *low, test func(value.Value) bool) {
+		if !slices.Contains(alts, x) {
+			alts, tests = append(alts, x), append(tests, test)
 		}
 	}
-	if _, closed := s.Get("additionalProperties"); closed {
-		return nil
+	for _, k := range t.patterns {
+		add(f.below(l, k.typ), accepts(k.place))
 	}
-	if _, closed := s.Get("unevaluatedProperties"); closed {
-		return nil
-	}
-	if !hasProps {
-		return c.misfit(at, "an object without properties")
-	}
-	c.narrowed = append(c.narrowed, at)
-	return nil
-}
-
-// dependent refuses conditions on members that a closed object could not have.
-func (c *closer) dependent(s, item value.Value, at string) error {
-	props, _ := s.Get("properties")
-	for _, names := range item.Members() {
-		for _, n := range names.Items() {
-			if _, ok := props.Get(n.Text()); !ok {
-				return c.misfit(at, "dependentRequired of a member that is not among the properties")
-			}
+	always := func(value.Value) bool { return true }
+	switch {
+	case t.closed:
+	case t.further != nil:
+		add(f.below(l, t.further), always)
+	case len(t.members) == 0:
+		add(f.fit(f.norm.anything(), f.unroll), always)
+	default:
+		if !f.shut(l) {
+			return nil, false
 		}
 	}
-	return nil
+	if len(alts) == 0 {
+		return nil, true
+	}
+	item := alts[0]
+	if len(alts) > 1 {
+		item = &low{typ: t, level: l.level, alts: alts, tests: tests}
+		f.order = append(f.order, item)
+		f.union(item)
+	}
+	key := &low{form: scalarForm, kinds: []string{"string"}}
+	if t.names != nil {
+		if named := f.fit(t.names, f.unroll); named.form == scalarForm && slices.Equal(named.kinds, key.kinds) || named.form == listForm && named.node == nil {
+			key = named
+			if len(named.left) == 0 {
+				l.left = slices.DeleteFunc(l.left, func(r Residue) bool { return r.Keyword == "propertyNames" })
+			}
+		}
+	} else if len(t.patterns) == 1 && t.closed && slices.Contains(f.keywords, "pattern") && plainPattern(t.patterns[0].pattern) {
+		key.asserts = []value.Member{{Name: "pattern", Value: value.String(t.patterns[0].pattern)}}
+	}
+	if len(t.patterns) > 0 && len(key.asserts) == 0 {
+		l.left = append(l.left, Residue{Pointer: t.places[0].Pointer(), Keyword: "patternProperties", Value: patternsValue(t.patterns)})
+	}
+	pair := &low{form: objectForm, props: []prop{{name: pairKey, sent: pairKey, low: key, required: true}, {name: pairValue, sent: pairValue, low: item, required: true}}}
+	f.order = append(f.order, pair)
+	return &pairsOf{pair}, true
 }
 
-func requiredNames(s value.Value) []string {
-	list, _ := s.Get("required")
-	names := make([]string, 0, list.Len())
-	for _, n := range list.Items() {
-		names = append(names, n.Text())
-	}
-	return names
+// shut notes that an object which is silent about further members is closed.
+func (f *fitter) shut(l *low) bool {
+	f.narrow(l.typ, Narrowing{Keyword: "additionalProperties"})
+	return false
 }
 
-// acceptsNull reports whether a schema, of those that place takes, accepts null. Where it is unsure it says yes: the wrapper is right for both.
-// within are the references that are being followed: one that comes again adds nothing.
-func (c *closer) acceptsNull(s value.Value, within map[string]bool, depth int) bool {
-	if depth > 200 || s.Kind() != value.KindObject {
-		return true
+func patternsValue(patterns []typPattern) value.Value {
+	var names []value.Member
+	for _, p := range patterns {
+		if !slices.ContainsFunc(names, func(m value.Member) bool { return m.Name == p.pattern }) {
+			names = append(names, value.Member{Name: p.pattern, Value: p.place.Raw()})
+		}
 	}
-	if ref, ok := s.Get("$ref"); ok {
-		return c.targetAcceptsNull(ref.Text(), within, depth)
+	return value.Object(names...)
+}
+
+// assertAs sends a count of members as one of pairs.
+func (f *fitter) assertAs(l *low, from, to string) {
+	for _, a := range l.typ.asserts {
+		if a.keyword != from {
+			continue
+		}
+		m, kept, exact := f.assertion(&typ{asserts: []assertion{{keyword: to, value: a.value}}}, assertion{keyword: to, value: a.value}, []string{"array"})
+		if kept {
+			l.asserts = append(l.asserts, m)
+		}
+		if !exact {
+			l.left = append(l.left, a.origin)
+		}
 	}
-	if one, ok := s.Get("const"); ok && !one.IsNull() {
+}
+
+// members fits the named members (rules R1 and R14). How an optional one travels is decided when the graph is complete.
+func (f *fitter) members(l *low) {
+	taken := map[string]bool{}
+	for _, m := range l.typ.members {
+		taken[m.name] = true
+	}
+	for _, m := range l.typ.members {
+		p := prop{name: m.name, sent: m.name, low: f.below(l, m.typ), required: m.required}
+		if f.plainNames && !safeName(m.name) {
+			p.sent = alias(m.name, taken)
+			p.note = "Stands for the member " + strconv.Quote(m.name)
+		}
+		l.props = append(l.props, p)
+	}
+}
+
+// safeName reports whether a name is one that every dialect's tools take: [A-Za-z0-9_.-]{1,64}.
+func safeName(name string) bool {
+	if name == "" || len(name) > 64 {
 		return false
 	}
-	if list, ok := s.Get("enum"); ok && !slices.ContainsFunc(itemsOf(list), value.Value.IsNull) {
-		return false
-	}
-	if kinds, ok := typesOf(s); ok {
-		return slices.Contains(kinds, "null")
-	}
-	if all, ok := s.Get("allOf"); ok && all.Len() == 1 {
-		return c.acceptsNull(all.At(0), within, depth+1)
-	}
-	for _, name := range [...]string{"anyOf", "oneOf"} {
-		if branches, ok := s.Get(name); ok {
-			return slices.ContainsFunc(itemsOf(branches), func(b value.Value) bool {
-				return b.Kind() == value.KindObject && c.acceptsNull(b, within, depth+1)
-			})
-		}
-	}
-	return true
+	return strings.IndexFunc(name, func(r rune) bool { return !nameRune(r) }) < 0
 }
 
-func (c *closer) targetAcceptsNull(ref string, within map[string]bool, depth int) bool {
-	at, ok := localPointer(c.root, ref)
-	if !ok {
-		return true
-	}
-	if known, ok := c.nulls[at]; ok {
-		return known
-	}
-	if within[at] {
-		return false
-	}
-	target, ok := c.root.Lookup(at)
-	if !ok {
-		return true
-	}
-	outermost := within == nil
-	if outermost {
-		within = map[string]bool{}
-	}
-	within[at] = true
-	accepts := c.acceptsNull(target, within, depth+1)
-	if accepts || outermost {
-		c.nulls[at] = accepts // Within another one, "no" may only mean that the other one is not decided yet.
-	}
-	return accepts
+func nameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.'
 }
 
-// array lowers an array with one kind of item.
-func (c *closer) array(s value.Value, at string) (piece, error) {
-	for name, item := range s.Members() {
-		if name == "prefixItems" && item.Len() > 0 {
-			return piece{}, c.misfit(at, "a tuple")
+// alias gives a safe name for one that is not, unique among those taken.
+func alias(name string, taken map[string]bool) string {
+	const longest = 48
+	simple := strings.Map(func(r rune) rune {
+		if nameRune(r) {
+			return r
+		}
+		return '_'
+	}, name)
+	if simple = simple[:min(len(simple), longest)]; simple == "" {
+		simple = "p"
+	}
+	unique := simple
+	for n := 2; taken[unique]; n++ {
+		unique = simple + "_" + strconv.Itoa(n)
+	}
+	taken[unique] = true
+	return unique
+}
+
+// fresh gives a name that no member of a low has.
+func (f *fitter) fresh(l *low, name string) string {
+	taken := map[string]bool{}
+	for _, p := range l.props {
+		taken[p.sent] = true
+	}
+	return alias(name, taken)
+}
+
+// array makes a low of an array (rule R3 for tuples).
+func (f *fitter) array(l *low) {
+	t := l.typ
+	if len(t.tuple) > 0 {
+		f.tuple(l)
+		return
+	}
+	l.form = arrayForm
+	f.assert(l, "array")
+	switch {
+	case t.rest != nil:
+		l.items = f.below(l, t.rest)
+	default:
+		l.items = f.fit(f.norm.anything(), f.unroll)
+		if t.ends {
+			l.left = append(l.left, Residue{t.places[0].Pointer(), "items", value.Bool(false)})
 		}
 	}
-	items, ok := s.Get("items")
-	if !ok || items.Kind() != value.KindObject {
-		return piece{}, c.misfit(at, "an array without one kind of item")
+	l.node = &listNode{item: l.items}
+}
+
+// tuple makes a low of an array whose first items have types of their own.
+func (f *fitter) tuple(l *low) {
+	t := l.typ
+	least, _ := t.bound("minItems")
+	most, limited := t.bound("maxItems")
+	exact := least == len(t.tuple) && (t.ends || limited && most == len(t.tuple))
+	switch {
+	case f.tuples == tupleNative, f.tuples == tupleBounded, f.tuples == tupleExact && exact:
+		f.nativeTuple(l)
+		return
+	case f.tuples == tupleExact, f.tuples == tupleLoose:
+		f.looseTuple(l)
+		return
 	}
-	p, err := c.inside(func() (piece, error) { return c.place(items, at+"/items") })
-	if err != nil {
-		return piece{}, err
+	l.form = objectForm
+	l.note = "array; the members are its items by position"
+	for i, item := range t.tuple {
+		name := strconv.Itoa(i)
+		p := prop{name: name, sent: name, low: f.below(l, item), required: i < least}
+		l.props = append(l.props, p)
 	}
-	own, left := c.assertions(s, at, []string{"array"})
-	members := append([]value.Member{{Name: "type", Value: value.String("array")}}, own...)
-	members = append(members, value.Member{Name: "items", Value: p.schema})
-	out := piece{
-		schema: withDescription(value.Object(members...), describe(s, left)),
-		shape:  &shape{kinds: kindsOf("array")},
+	var rest *low
+	if !t.ends && !(limited && most <= len(t.tuple)) {
+		if t.rest == nil {
+			f.narrow(t, Narrowing{Keyword: "items"})
+		} else {
+			rest = &low{typ: t, level: l.level, form: arrayForm, items: f.below(l, t.rest), note: "the items behind these"}
+			rest.node = &listNode{item: rest.items}
+			f.order = append(f.order, rest)
+			l.props = append(l.props, prop{name: restName, sent: restName, low: rest, required: true})
+		}
 	}
-	if p.node != nil {
-		out.node = &list{item: p.node}
+	for _, a := range t.asserts {
+		if roleOf(a.keyword).appliesTo("array") && !(a.keyword == "minItems" && least <= len(t.tuple)) && !(a.keyword == "maxItems" && rest == nil && most >= len(t.tuple)) {
+			l.left = append(l.left, a.origin)
+		}
 	}
-	return out, nil
+	l.node = &tupleNode{rest: rest}
+}
+
+// nativeTuple sends a tuple as it is.
+func (f *fitter) nativeTuple(l *low) {
+	t := l.typ
+	l.form = arrayForm
+	f.assert(l, "array")
+	for _, item := range t.tuple {
+		l.first = append(l.first, f.below(l, item))
+	}
+	if f.tuples == tupleExact { // The engine takes it for fixed; bounds beside it are errors or noise.
+		l.asserts = slices.DeleteFunc(l.asserts, func(m value.Member) bool { return m.Name == "minItems" || m.Name == "maxItems" })
+		l.node = &listNode{first: l.first}
+		return
+	}
+	switch {
+	case t.rest != nil:
+		l.items = f.below(l, t.rest)
+	case t.ends && f.tuples == tupleBounded:
+		f.endAt(l, len(t.tuple))
+	case t.ends:
+		l.ends = true
+	case f.tuples == tupleBounded: // Nothing is said of the others.
+		l.items = nil
+	default:
+		l.items = f.fit(f.norm.anything(), f.unroll)
+	}
+	l.node = &listNode{first: l.first, item: l.items}
+}
+
+// looseTuple sends an array whose items are those of any position.
+func (f *fitter) looseTuple(l *low) {
+	t := l.typ
+	l.form = arrayForm
+	f.assert(l, "array")
+	var alts []*low
+	var tests []func(value.Value) bool
+	for _, item := range append(slices.Clone(t.tuple), t.rest) {
+		if item == nil {
+			continue
+		}
+		if x := f.below(l, item); !slices.Contains(alts, x) {
+			alts = append(alts, x)
+			tests = append(tests, acceptsAll(item.places))
+		}
+	}
+	if t.rest == nil && !t.ends {
+		if x := f.fit(f.norm.anything(), f.unroll); !slices.Contains(alts, x) {
+			alts, tests = append(alts, x), append(tests, func(value.Value) bool { return true })
+		}
+	}
+	l.items = alts[0]
+	if len(alts) > 1 {
+		l.items = &low{typ: t, level: l.level, alts: alts, tests: tests}
+		f.order = append(f.order, l.items)
+		f.union(l.items)
+	}
+	if t.ends {
+		f.endAt(l, len(t.tuple))
+	}
+	l.left = append(l.left, Residue{t.places[0].Pointer(), "prefixItems", value.Array()})
+	l.node = &listNode{item: l.items}
+}
+
+// endAt ends an array by its count.
+func (f *fitter) endAt(l *low, n int) {
+	if most, ok := l.typ.bound("maxItems"); slices.Contains(f.keywords, "maxItems") && !(ok && most <= n) {
+		l.asserts = append(slices.DeleteFunc(l.asserts, func(m value.Member) bool { return m.Name == "maxItems" }), value.Member{Name: "maxItems", Value: value.Int(int64(n))})
+	}
+}
+
+// openObject makes a low of an object where dictionaries are sent as such.
+func (f *fitter) openObject(l *low) {
+	t := l.typ
+	l.form = objectForm
+	f.members(l)
+	patterns := t.patterns
+	if len(patterns) > 0 && !f.takesPatterns(t) {
+		l.left = append(l.left, Residue{t.places[0].Pointer(), "patternProperties", patternsValue(patterns)})
+		patterns = nil
+	}
+	for _, p := range patterns {
+		l.pattern = append(l.pattern, patterned{p.pattern, f.below(l, p.typ)})
+	}
+	switch {
+	case len(t.patterns) > len(patterns): // Members that a pattern names would count as further ones.
+		l.open = openMembers
+		if t.closed || t.further != nil {
+			l.left = append(l.left, Residue{t.places[0].Pointer(), "additionalProperties", value.Bool(false)})
+		}
+	case t.closed:
+		l.open = closedMembers
+	case t.further != nil:
+		l.open, l.further = furtherMembers, f.below(l, t.further)
+		f.byName(l)
+	default:
+		l.open = silentMembers
+		if f.shuts && len(t.members) > 0 {
+			f.narrow(t, Narrowing{Keyword: "additionalProperties"})
+		}
+	}
+	for _, a := range t.asserts {
+		if !roleOf(a.keyword).appliesTo("object") {
+			continue
+		}
+		if slices.Contains(f.keywords, a.keyword) && !slices.ContainsFunc(l.props, func(p prop) bool { return !p.required }) &&
+			(len(l.props) == 0 && len(l.pattern) == 0 || !f.anchored) {
+			l.asserts = append(l.asserts, value.Member{Name: a.keyword, Value: a.value})
+		} else {
+			l.left = append(l.left, a.origin)
+		}
+	}
+	l.node = &objectNode{rest: l.further, narrows: l.open == silentMembers && f.shuts && len(t.members) > 0}
+}
+
+// takesPatterns reports whether the engine takes an object's patterns of names.
+func (f *fitter) takesPatterns(t *typ) bool {
+	if !f.patterned || f.anchored && len(t.members) > 0 {
+		return false
+	}
+	var names []string
+	for _, p := range t.patterns {
+		if !plainPattern(p.pattern) || f.anchored && (p.pattern == "" || p.pattern[0] != '^' || p.pattern[len(p.pattern)-1] != '$') {
+			return false
+		}
+		names = append(names, p.pattern)
+	}
+	return apart(names)
+}
+
+// byName sends a dictionary whose names all match one pattern as members of that pattern.
+func (f *fitter) byName(l *low) {
+	t := l.typ
+	if t.names == nil || !f.patterned || len(t.members) > 0 || len(l.pattern) > 0 || f.anchored {
+		return
+	}
+	if len(t.names.asserts) != 1 || t.names.asserts[0].keyword != "pattern" || t.names.listed || len(t.names.left) > 0 || t.names.kinds != kindsOf("string") {
+		return
+	}
+	pattern := t.names.asserts[0].value.Text()
+	if !plainPattern(pattern) {
+		return
+	}
+	l.pattern, l.further, l.open = []patterned{{pattern, l.further}}, nil, closedMembers
+	l.left = slices.DeleteFunc(l.left, func(r Residue) bool { return r.Keyword == "propertyNames" })
+}
+
+func acceptsAll(places []schema.Place) func(value.Value) bool {
+	return func(v value.Value) bool {
+		return !slices.ContainsFunc(places, func(p schema.Place) bool { return !p.Accepts(context.Background(), v) })
+	}
 }

@@ -1,48 +1,54 @@
 package lowering
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// Profile says what one dialect and model accept. It is a row of the table in this file and a choice of its forms; profiles compare with ==, so that
-// a schema and a profile are a cache's key.
+// Profile says what one dialect and model accept. It is a row of the table and a choice of its forms; profiles compare with ==, so that a schema and a
+// profile are a cache's key.
 type Profile struct {
-	row   rowName
+	row   uint8   // in the table, from 1; the zero Profile sends no schema
 	modes modeSet // 0 is all forms that are not opt-in
 	tight bool    // smaller generation caps
 }
 
-type rowName uint8
-
-const (
-	rowPrompt rowName = iota // the zero Profile sends no schema
-	rowOpenAI
-	rowLlamaCpp
-	rowConverter
-)
-
 // OpenAI is the strict subset of OpenAI's structured outputs, then JSON mode.
-func OpenAI() Profile { return Profile{row: rowOpenAI} }
+func OpenAI() Profile { return must("openai") }
 
 // LlamaCpp is llama.cpp's server with llguidance: a grammar of the whole schema, then JSON mode.
-func LlamaCpp() Profile { return Profile{row: rowLlamaCpp} }
+func LlamaCpp() Profile { return must("llamacpp:llguidance") }
 
 // LlamaCppConverter is llama.cpp's server without llguidance, whose own converter makes the grammar: of less than the whole schema.
-func LlamaCppConverter() Profile { return Profile{row: rowConverter} }
+func LlamaCppConverter() Profile { return must("llamacpp") }
 
-// Names lists the profiles by name: a dialect, or a dialect and what runs behind it.
-func Names() []string { return []string{"openai", "llamacpp", "llamacpp:llguidance"} }
+func must(name string) Profile {
+	p, _ := Named(name)
+	return p
+}
+
+// Names lists the profiles by name: a dialect, or a dialect and the service, model family or engine behind it.
+func Names() []string {
+	var names []string
+	for _, r := range table() {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Dialects lists the profiles that are named by a dialect alone.
+func Dialects() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return strings.Contains(name, ":") })
+}
 
 // Named gives the profile of a name.
 func Named(name string) (Profile, bool) {
-	switch name {
-	case "openai":
-		return OpenAI(), true
-	case "llamacpp":
-		return LlamaCppConverter(), true
-	case "llamacpp:llguidance":
-		return LlamaCpp(), true
-	default:
-		return Profile{}, false
+	for i, r := range table() {
+		if r.name == name {
+			return Profile{row: uint8(i + 1)}, true //nolint:gosec // The table is short.
+		}
 	}
+	return Profile{}, false
 }
 
 // Tight gives the profile with smaller generation caps: for small models, which seldom end what they run away with.
@@ -118,7 +124,7 @@ func bit(m Mode) modeSet {
 // forms lists what the profile may use, strongest first. Prompt mode is always possible.
 func (p Profile) forms() []form {
 	var out []form
-	for _, f := range rowOf(p.row) {
+	for _, f := range p.rows() {
 		if p.tight && f.caps != (Caps{}) {
 			f.caps.StringLength, f.caps.Items = tightString, tightItems
 		}
@@ -138,16 +144,25 @@ const (
 	tightItems  = 20
 )
 
+// rows gives the forms of the profile's row.
+func (p Profile) rows() []form {
+	if list := table(); p.row > 0 && int(p.row) <= len(list) {
+		return list[p.row-1].forms
+	}
+	return []form{{mode: Prompt, fit: inPrompt}}
+}
+
 // fit is the way in which a schema is fitted to a form.
 type fit uint8
 
 const (
-	inPrompt  fit = iota // not sent; the model answers in the caller's shape
-	inObject             // not sent; the model answers with an object
-	asGuide              // sent as it is below an object root, not enforced
-	asSubset             // lowered to the form's subset with closed objects
-	asGrammar            // stripped of what the form's subset does not know
+	inPrompt fit = iota // not sent; the model answers in the caller's shape
+	inObject            // not sent; the model answers with an object
+	asGuide             // sent as it is below an object root, not enforced
+	asSubset            // lowered to the form's subset
 )
+
+func (f fit) sends() bool { return f == asGuide || f == asSubset }
 
 // form is one way of structured output that a row offers.
 type form struct {
@@ -158,63 +173,72 @@ type form struct {
 	caps   Caps
 }
 
-// subset is what a form accepts of JSON Schema. Numbers are limits; 0 is none.
+// subset is what a form accepts of JSON Schema, and how what it does not is put. Numbers are limits; 0 is none.
 type subset struct {
 	keywords []string // asserted by the provider
 	formats  []string // likewise, of the keyword format
+	fewItems bool     // minItems may be 0 or 1
+
+	object       bool // the root is an object
+	needs        bool // and requires a member
+	dictionaries bool // members that are not named are sent as such, else as pairs
+	patterned    bool // likewise of patternProperties
+	shuts        bool // the engine closes objects that say nothing of further members
+	tuples       tuples
+	anything     anything
+	lists        lists
+	emptyless    bool // an empty text is no listed value
+	typeLists    bool // type may be a list
+	openAPI      bool // null is a flag, and nothing stands beside anyOf
+	inline       bool // there are no references
+	recursion    bool
+	rootRef      bool // "#" is a reference
+	refSiblings  bool // a reference with a description is put into an anyOf of its own
+	ordering     bool // the order of members is said by propertyOrdering
+	folds        bool // alternatives that are enums are put into one
+	plainNames   bool // members' names are of [A-Za-z0-9_.-]{1,64}
+	quiet        bool // the model does not see what is sent: descriptions say nothing
+	converter    bool // llama.cpp's own converter reads the schema
+	anchored     bool // patterns are read as matching the whole
+	near         bool // bounds far away cannot be written
+
+	optional int // how many optional properties are sent as such; -1 is all, 0 none: they are required and may be null
+	unions   int // how many unions stand outside definitions
+	nesting  int // of objects, in the root and in each definition
 	// of the whole schema
-	depth, properties, characters, enumValues int
+	properties, characters, enumValues int
 	// of one string enum with more than bigEnum values
 	bigEnum, bigEnumCharacters int
-	// converter is set where llama.cpp's own converter reads the schema.
-	converter bool
+	text, bytes                int // the length, as it is sent and with references written out
+	itemsTotal                 int // the sum of maxItems
 }
 
-// rowOf is the table of profiles. Sources and dates: reference schema-subsets, sections 2.1, 2.6 and 2.8.
-func rowOf(name rowName) []form {
-	switch name {
-	case rowOpenAI: // 2026-11: openai-python 3.54.0 and the structured outputs guide
-		return []form{
-			{mode: Strict, fit: asSubset, subset: subset{
-				keywords: []string{
-					"type", "enum", "const", "anyOf", "$ref", "properties", "required", "items",
-					"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format",
-					"minItems", "maxItems",
-				},
-				formats: []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"},
-				depth:   10, properties: 5000, characters: 120_000, enumValues: 1000, bigEnum: 250, bigEnumCharacters: 15_000,
-			}},
-			{mode: Tool, fit: asGuide, optIn: true},
-			{mode: JSON, fit: inObject},
-			{mode: Prompt, fit: inPrompt},
-		}
-	case rowLlamaCpp: // 2026-11-24: measured, llguidance 1.9.1; 2026-11-26: the format uri is too large for the one inside llama.cpp's server
-		return []form{
-			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Formats: true, Items: 100, Depth: 6, Members: true}, subset: subset{
-				keywords: []string{
-					"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties",
-					"patternProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems",
-					"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format",
-				},
-				formats: []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"},
-			}},
-			{mode: JSON, fit: inObject},
-			{mode: Prompt, fit: inPrompt},
-		}
-	case rowConverter: // 2026-11: measured, llama.cpp at 0c1e57098
-		return []form{
-			{mode: Grammar, fit: asGrammar, caps: Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true}, subset: subset{
-				keywords: []string{
-					"type", "enum", "const", "anyOf", "allOf", "$ref", "properties", "required", "additionalProperties", "items", "prefixItems",
-					"minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "format",
-				},
-				formats:   []string{"date-time", "time", "date", "uuid"},
-				converter: true,
-			}},
-			{mode: JSON, fit: inObject},
-			{mode: Prompt, fit: inPrompt},
-		}
-	default:
-		return []form{{mode: Prompt, fit: inPrompt}}
-	}
-}
+// tuples is how arrays with items of their own types are put.
+type tuples uint8
+
+const (
+	tupleObject  tuples = iota // objects of positions
+	tupleNative                // prefixItems
+	tupleBounded               // prefixItems, ended by maxItems
+	tupleExact                 // prefixItems of a fixed length, else as tupleLoose
+	tupleLoose                 // arrays of any of the items
+)
+
+// anything is how a value of any kind is put.
+type anything uint8
+
+const (
+	anyText   anything = iota // JSON text
+	anyTree                   // a recursive definition
+	anyNative                 // the empty schema
+)
+
+// lists is which values an enum may hold; others are sent as texts.
+type lists uint8
+
+const (
+	listScalars        lists = iota
+	listAny                  // objects and arrays too
+	listStringsNumbers       // texts alone, or numbers alone
+	listStrings
+)

@@ -1,30 +1,11 @@
 package lowering
 
-import "github.com/promptd/promptd/internal/value"
+import (
+	"net/url"
+	"strings"
 
-// Rule R4: a provider that answers with objects alone gets any other root as the one member of an object.
-
-// rootName is the member that holds the caller's value.
-const rootName = "result"
-
-// rootWrap is the codec of a wrapped root.
-type rootWrap struct{ inner node }
-
-func (w *rootWrap) translate(d direction, v value.Value) (value.Value, bool, error) {
-	if d == toProvider {
-		out, _, err := translate(w.inner, d, v)
-		return value.Object(value.Member{Name: rootName, Value: out}), true, err
-	}
-	inner, ok := v.Get(rootName)
-	if !ok || v.Len() != 1 {
-		// A model that forgot the wrapper answered in the caller's shape.
-		return translate(w.inner, d, v)
-	}
-	out, _, err := translate(w.inner, d, inner)
-	return out, true, err
-}
-
-func (w *rootWrap) plain(map[node]bool) bool { return false }
+	"github.com/promptd/promptd/internal/value"
+)
 
 // onlyObjects reports whether a schema surely refuses everything but objects. It looks no deeper than it can be sure.
 func onlyObjects(root, s value.Value, depth int) bool {
@@ -77,4 +58,22 @@ func wrapShown(s value.Value) value.Value {
 		return node
 	})
 	return closedObject([]value.Member{{Name: rootName, Value: s}}, "")
+}
+
+// localPointer gives the JSON pointer that a reference means within its own document.
+func localPointer(root value.Value, ref string) (string, bool) {
+	for _, name := range [...]string{"$id", "id"} {
+		if id, ok := root.Get(name); ok && id.Text() != "" {
+			ref = strings.TrimPrefix(ref, strings.TrimSuffix(id.Text(), "#"))
+		}
+	}
+	fragment, ok := strings.CutPrefix(ref, "#")
+	if !ok && ref != "" {
+		return "", false
+	}
+	pointer, err := url.PathUnescape(fragment)
+	if err != nil || pointer != "" && pointer[0] != '/' {
+		return "", false
+	}
+	return pointer, true
 }

@@ -1,0 +1,407 @@
+package lowering
+
+import (
+	"context"
+	"slices"
+
+	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// low is the lowered form of a type for one subset: what is sent, and the codec of it. Lows form a graph as types do.
+type low struct {
+	form  lowForm
+	typ   *typ
+	level int // how often recursion may still come back to here
+
+	kinds   []string // of a scalar
+	whole   bool     // of free: numbers have no fraction
+	values  []value.Value
+	labels  bool // values are sent as texts
+	asserts []value.Member
+	items   *low
+	first   []*low // items of a tuple that is sent as such
+	ends    bool   // nothing behind them
+	props   []prop
+	further *low // members that are not named, where those are sent as such
+	open    openness
+	pattern []patterned
+	alts    []*low
+	tests   []func(value.Value) bool // which alternative a value of the caller's belongs to
+	tagged  []string                 // names of the alternatives where they stand in objects of one member
+	target  *low                     // of a link
+	said    saying
+	note    string // how the form is to be read
+	left    []Residue
+
+	node    node
+	shape   *shape
+	decided int8 // of a union: 1 being decided, 2 done
+	name    string
+	uses    int
+	visited bool
+}
+
+type lowForm uint8
+
+const (
+	scalarForm lowForm = iota
+	listForm           // listed values
+	textForm           // JSON text of a value
+	freeForm           // any value at all
+	arrayForm
+	objectForm
+	unionForm
+	linkForm
+)
+
+// openness is what a lowered object says of members that it does not name.
+type openness uint8
+
+const (
+	closedMembers openness = iota
+	silentMembers
+	openMembers
+	furtherMembers
+)
+
+// prop is a member of a lowered object.
+type prop struct {
+	name     string // the caller's
+	sent     string
+	low      *low
+	required bool // by the caller
+	optional bool // sent as optional
+	travel   travel
+	note     string
+}
+
+type patterned struct {
+	pattern string
+	low     *low
+}
+
+// fitter makes lows for one subset.
+type fitter struct {
+	*subset
+	norm     *normalizer
+	heads    map[*typ]bool
+	group    map[*typ]int
+	unroll   int
+	lows     map[lowKey]*low
+	order    []*low
+	any      *low
+	residue  []Residue
+	narrowed []Narrowing
+	unions   []*low
+	cut      bool // recursion was cut
+	comparison
+}
+
+type lowKey struct {
+	typ   *typ
+	level int
+}
+
+// fit gives the low of a type; level is how often recursion may still come back within the group of types at hand.
+func (f *fitter) fit(t *typ, level int) *low {
+	key := lowKey{t, level}
+	if l, ok := f.lows[key]; ok {
+		return l
+	}
+	l := &low{typ: t, level: level, said: t.said, left: slices.Clone(t.left)}
+	f.lows[key] = l
+	f.order = append(f.order, l)
+	switch {
+	case t.link != nil:
+		f.link(l)
+	case len(t.alts) > 0:
+		f.alternatives(l)
+	case t.listed:
+		f.list(l)
+	case f.isFree(t):
+		f.free(l)
+	default:
+		f.kinds(l)
+		if t.implied {
+			l.node = &guardNode{inner: l.node, kinds: t.kinds}
+		}
+	}
+	return l
+}
+
+// below gives the low of a type within another one.
+func (f *fitter) below(l *low, t *typ) *low {
+	level := f.unroll
+	if !f.recursion && f.group[t] != 0 && l.typ != nil && f.group[t] == f.group[l.typ] {
+		level = l.level
+		if f.heads[t] {
+			if level--; level < 0 {
+				return f.cutOff(t)
+			}
+		}
+	}
+	return f.fit(t, level)
+}
+
+// cutOff ends recursion: below it values are JSON texts (rule R9).
+func (f *fitter) cutOff(t *typ) *low {
+	key := lowKey{t, -1}
+	if l, ok := f.lows[key]; ok {
+		return l
+	}
+	l := &low{typ: t, level: -1}
+	f.lows[key] = l
+	f.order = append(f.order, l)
+	f.cut = true
+	f.text(l, "nested deeper")
+	return l
+}
+
+// text makes a low a JSON text (rule R10).
+func (f *fitter) text(l *low, what string) {
+	l.form, l.node = textForm, &textNode{}
+	l.note = "JSON text of the value"
+	if what != "" {
+		l.note = "JSON text of the value, " + what
+	}
+}
+
+func (f *fitter) link(l *low) {
+	l.form, l.target = linkForm, f.below(l, l.typ.link)
+	l.node = &linkNode{l.target}
+}
+
+// alternatives makes a union (rules R5 and R7).
+func (f *fitter) alternatives(l *low) {
+	for _, a := range l.typ.alts {
+		l.alts = append(l.alts, f.below(l, a.typ))
+		l.tests = append(l.tests, accepts(a.test))
+	}
+	f.union(l)
+}
+
+func (f *fitter) union(l *low) {
+	if len(l.alts) == 1 {
+		l.form, l.target, l.node = linkForm, l.alts[0], &linkNode{l.alts[0]}
+		return
+	}
+	l.form = unionForm
+	l.node = &unionNode{low: l}
+	f.unions = append(f.unions, l)
+}
+
+func accepts(p schema.Place) func(value.Value) bool {
+	return func(v value.Value) bool { return p.Accepts(context.Background(), v) }
+}
+
+// isFree reports whether a type allows any value.
+func (f *fitter) isFree(t *typ) bool {
+	return t.kinds == everyKind && !t.whole && len(t.asserts) == 0 && len(t.members) == 0 && len(t.patterns) == 0 && t.names == nil && t.further == nil && !t.closed &&
+		len(t.tuple) == 0 && t.rest == nil && !t.ends
+}
+
+// free makes a low of a type that allows any value.
+func (f *fitter) free(l *low) {
+	switch f.anything {
+	case anyNative:
+		l.form = freeForm
+	case anyTree:
+		any := f.tree()
+		l.form, l.target, l.node = linkForm, any, &linkNode{any}
+	default:
+		f.text(l, "of any kind")
+	}
+}
+
+// tree is the low of any value where recursion is allowed: every kind, objects as their members.
+func (f *fitter) tree() *low {
+	if f.any != nil {
+		return f.any
+	}
+	f.any = &low{form: unionForm, decided: 2, name: "json", said: saying{description: "Any JSON value; an object is given by its members."}}
+	items := &low{form: arrayForm, items: f.any}
+	pair := &low{form: objectForm, props: []prop{
+		{name: pairKey, sent: pairKey, low: &low{form: scalarForm, kinds: []string{"string"}}, required: true},
+		{name: pairValue, sent: pairValue, low: f.any, required: true},
+	}}
+	members := &low{form: objectForm, props: []prop{{name: treeMembers, sent: treeMembers, low: &low{form: arrayForm, items: pair}, required: true}}}
+	f.any.alts = []*low{{form: scalarForm, kinds: []string{"string"}}, {form: scalarForm, kinds: []string{"number"}}, {form: scalarForm, kinds: []string{"boolean"}},
+		{form: scalarForm, kinds: []string{"null"}}, items, members}
+	f.any.node = &treeNode{}
+	return f.any
+}
+
+// kinds makes a low of a type that says its kinds.
+func (f *fitter) kinds(l *low) {
+	t := l.typ
+	if t.implied {
+		f.narrow(t, Narrowing{Keyword: "type", Kinds: t.kinds.names(t.whole)})
+	}
+	var scalars []string
+	for _, name := range t.kinds.names(t.whole) {
+		if name != "object" && name != "array" {
+			scalars = append(scalars, name)
+		}
+	}
+	complex := t.kinds & kindsOf("object", "array")
+	switch {
+	case complex == 0:
+		f.scalar(l, scalars)
+	case complex == t.kinds && complex == kindsOf("object"):
+		f.object(l)
+	case complex == t.kinds && complex == kindsOf("array"):
+		f.array(l)
+	default:
+		f.split(l, scalars, complex)
+	}
+}
+
+// split gives objects, arrays and scalars an alternative each: their keywords belong to them alone.
+func (f *fitter) split(l *low, scalars []string, complex kinds) {
+	part := func(k kinds, fill func(*low)) {
+		p := &low{typ: l.typ, level: l.level}
+		f.order = append(f.order, p)
+		fill(p)
+		l.alts = append(l.alts, p)
+		l.tests = append(l.tests, func(v value.Value) bool { return k.has(v.Kind()) })
+	}
+	if complex&kindsOf("object") != 0 {
+		part(kindsOf("object"), f.object)
+	}
+	if complex&kindsOf("array") != 0 {
+		part(kindsOf("array"), f.array)
+	}
+	if len(scalars) > 0 {
+		part(kindsOf(scalars...), func(p *low) { f.scalar(p, scalars) })
+	}
+	f.union(l)
+}
+
+func (f *fitter) scalar(l *low, kinds []string) {
+	l.form, l.kinds = scalarForm, kinds
+	f.assert(l, kinds...)
+	if len(kinds) > 1 && !f.typeLists {
+		f.spread(l)
+	}
+}
+
+// spread gives every kind of a scalar an alternative of its own, where type takes one name alone.
+func (f *fitter) spread(l *low) {
+	all := l.asserts
+	l.asserts = nil
+	for _, k := range l.kinds {
+		p := &low{typ: l.typ, level: l.level, form: scalarForm, kinds: []string{k}}
+		for _, a := range all {
+			if roleOf(a.Name).appliesTo(k) {
+				p.asserts = append(p.asserts, a)
+			}
+		}
+		f.order = append(f.order, p)
+		l.alts = append(l.alts, p)
+		own := kindsOf(k)
+		l.tests = append(l.tests, func(v value.Value) bool { return own.has(v.Kind()) })
+	}
+	l.kinds = nil
+	f.union(l)
+}
+
+// assert splits a type's assertions into those that the subset has and the residue (rules R12 and R17).
+func (f *fitter) assert(l *low, kinds ...string) {
+	for _, a := range l.typ.asserts {
+		if !slices.ContainsFunc(kinds, roleOf(a.keyword).appliesTo) {
+			continue
+		}
+		m, kept, exact := f.assertion(l.typ, a, kinds)
+		if kept && !slices.ContainsFunc(l.asserts, func(o value.Member) bool { return o.Name == m.Name }) {
+			l.asserts = append(l.asserts, m)
+		} else {
+			exact = false
+		}
+		if !exact {
+			l.left = append(l.left, a.origin)
+		}
+	}
+}
+
+// assertion gives a keyword as the subset takes it; exact is false where that is not all that it says.
+func (f *subset) assertion(t *typ, a assertion, kinds []string) (m value.Member, kept, exact bool) {
+	m = value.Member{Name: a.keyword, Value: a.value}
+	if !slices.Contains(f.keywords, a.keyword) {
+		if a.keyword == "minItems" && f.fewItems {
+			n, _ := t.bound("minItems")
+			return value.Member{Name: a.keyword, Value: value.Int(1)}, n > 0, n == 1
+		}
+		return m, false, false
+	}
+	switch a.keyword {
+	case "format":
+		ok := slices.Contains(f.formats, a.value.Text()) && !(f.converter && t.asserting("pattern"))
+		return m, ok, ok
+	case "pattern":
+		if f.converter || f.anchored {
+			simple, ok := simplePattern(a.value.Text())
+			return value.Member{Name: a.keyword, Value: value.String(simple)}, ok, ok
+		}
+		ok := plainPattern(a.value.Text())
+		return m, ok, ok
+	case "minLength", "maxLength":
+		if (f.converter || f.anchored) && t.asserting("pattern") {
+			return m, false, false
+		}
+	}
+	if a.value.Kind() != value.KindNumber || f.converter && roleOf(a.keyword) == numeric && (slices.Contains(kinds, "number") || !isInteger64(a.value)) {
+		return m, false, false
+	}
+	if f.near && roleOf(a.keyword) == numeric && huge(a.value) {
+		return m, false, false
+	}
+	return m, true, true
+}
+
+func (t *typ) asserting(keyword string) bool {
+	return slices.ContainsFunc(t.asserts, func(a assertion) bool { return a.keyword == keyword })
+}
+
+func isInteger64(v value.Value) bool {
+	_, whole := v.Decimal().Int64()
+	return whole
+}
+
+// narrow notes that right answers of a kind that is hardly ever meant cannot be given.
+func (f *fitter) narrow(t *typ, n Narrowing) {
+	n.Pointer = t.places[0].Pointer()
+	if !slices.ContainsFunc(f.narrowed, func(o Narrowing) bool { return o.Pointer == n.Pointer && o.Keyword == n.Keyword }) {
+		f.narrowed = append(f.narrowed, n)
+	}
+}
+
+// list makes a low of listed values (rules R11 and R11b).
+func (f *fitter) list(l *low) {
+	t := l.typ
+	l.form, l.values = listForm, t.values
+	for _, a := range t.asserts {
+		l.left = append(l.left, a.origin)
+	}
+	var have kinds
+	for _, v := range t.values {
+		have |= 1 << v.Kind()
+	}
+	containers := have&kindsOf("object", "array") != 0
+	switch {
+	case f.lists == listAny || f.lists == listScalars && !containers:
+		return
+	case f.lists != listAny && f.lists != listScalars && have == kindsOf("null"):
+		l.form, l.kinds = scalarForm, []string{"null"}
+		return
+	case f.lists == listStringsNumbers && (have == kindsOf("string") || have == kindsOf("number")), f.lists == listStrings && have == kindsOf("string"):
+		if !slices.ContainsFunc(t.values, func(v value.Value) bool { return v.Kind() == value.KindString && v.Text() == "" }) || !f.emptyless {
+			return
+		}
+	case have == kindsOf("boolean") && len(t.values) == 2:
+		l.form, l.kinds = scalarForm, []string{"boolean"}
+		return
+	}
+	l.labels = true
+	l.node = newLabels(t.values)
+}

@@ -1,0 +1,442 @@
+package lowering
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// typ is what a schema says of the values of one place, in normal form: references followed, allOf merged, alternatives pushed outside, drafts forgotten.
+// It never says more than the schema does, so that what is lowered from it shuts out no right answer; what it cannot say is left. Types form a graph:
+// recursion leads back.
+type typ struct {
+	id     int
+	places []schema.Place // that were put together; the first one names the type
+	never  bool
+	// link is set where the type is another one under a description of its own.
+	link *typ
+	// alts are the alternatives. A type that has them has nothing else.
+	alts   []alternative
+	choice Residue // the keyword behind the alternatives; oneOf is enforced only where they exclude each other
+
+	kinds    kinds
+	whole    bool          // numbers have no fraction
+	implied  bool          // no keyword says the kinds: they are those that the other keywords are about
+	listed   bool          // by enum or const
+	values   []value.Value // those listed
+	asserts  []assertion
+	tuple    []*typ
+	rest     *typ // items behind the tuple; nil where nothing is said of them
+	ends     bool // no items behind the tuple
+	members  []typMember
+	patterns []typPattern
+	names    *typ // of members; nil where nothing is said of them
+	further  *typ // members that are not named; nil where nothing is said of them
+	closed   bool // no members that are not named
+
+	left []Residue // what no form of this type can say
+	said saying
+}
+
+// alternative is one branch; tests are the caller's subschemas that a value of the branch satisfies.
+type alternative struct {
+	typ  *typ
+	test schema.Place
+}
+
+type typMember struct {
+	name     string
+	typ      *typ
+	required bool
+}
+
+type typPattern struct {
+	pattern string
+	typ     *typ
+	place   schema.Place
+}
+
+// assertion is a keyword without subschemas. What is sent may be written otherwise than the caller did.
+type assertion struct {
+	keyword string
+	value   value.Value
+	origin  Residue
+}
+
+// saying is what a schema says to a reader.
+type saying struct {
+	description string
+	fallback    value.Value // the default
+	hasFallback bool
+}
+
+// maxPlaces bounds the places that are put together for one schema; beyond it types are left open.
+const maxPlaces = 60_000
+
+// maxTypes bounds the types of one schema.
+const maxTypes = 12_000
+
+// maxAlternatives bounds what one type's alternatives multiply to; a further choice is left to judgement.
+const maxAlternatives = 40
+
+// normalizer makes types. It makes one for every set of places that judge one value together.
+type normalizer struct {
+	types  map[string]*typ
+	ids    map[schema.Place]int
+	places int // left of the budget
+	open   *typ
+}
+
+func newNormalizer() *normalizer {
+	return &normalizer{types: map[string]*typ{}, ids: map[schema.Place]int{}, places: maxPlaces}
+}
+
+// decision takes one branch of a choice, or, where the branch is negative, none.
+type decision struct {
+	place  schema.Place
+	choice int
+	branch int
+}
+
+// typeOf gives the type of the values that all the places allow.
+func (n *normalizer) typeOf(places ...schema.Place) *typ { return n.decided(places, nil) }
+
+func (n *normalizer) decided(places []schema.Place, decisions []decision) *typ {
+	if len(places) == 0 {
+		return n.anything()
+	}
+	places = n.sorted(places)
+	key := n.key(places, decisions)
+	if t, ok := n.types[key]; ok {
+		return t
+	}
+	t := &typ{id: len(n.types), places: places}
+	n.types[key] = t
+	if n.places < 0 || len(n.types) > maxTypes {
+		t.kinds = everyKind
+		t.left = append(t.left, Residue{Pointer: places[0].Pointer(), Keyword: "allOf", Value: value.Array()})
+		return t
+	}
+	if target, ok := n.linked(places, decisions); ok {
+		t.link = n.typeOf(target)
+		t.said = sayingOf(places)
+		t.never = t.link.never
+		return t
+	}
+	n.fill(t, decisions)
+	return t
+}
+
+// sorted removes doubles and puts places into an order that depends on their set alone, the first one kept in front.
+func (n *normalizer) sorted(places []schema.Place) []schema.Place {
+	for _, p := range places {
+		if _, ok := n.ids[p]; !ok {
+			n.ids[p] = len(n.ids)
+		}
+	}
+	out := slices.Clone(places)
+	slices.SortFunc(out[1:], func(a, b schema.Place) int { return cmp.Compare(n.ids[a], n.ids[b]) })
+	first := out[0]
+	for i := len(out) - 1; i > 0; i-- {
+		if out[i] == first || out[i] == out[i-1] {
+			out = slices.Delete(out, i, i+1)
+		}
+	}
+	return out
+}
+
+func (n *normalizer) key(places []schema.Place, decisions []decision) string {
+	var b strings.Builder
+	for _, p := range places {
+		b.WriteString(strconv.Itoa(n.ids[p]))
+		b.WriteByte(' ')
+	}
+	for _, d := range decisions {
+		b.WriteString(strconv.Itoa(n.ids[d.place]))
+		b.WriteByte('/')
+		b.WriteString(strconv.Itoa(d.choice))
+		b.WriteByte('=')
+		b.WriteString(strconv.Itoa(d.branch))
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+func (n *normalizer) anything() *typ {
+	if n.open == nil {
+		n.open = &typ{id: -1, kinds: everyKind}
+	}
+	return n.open
+}
+
+// linked reports whether a place is nothing but a name for another one.
+func (n *normalizer) linked(places []schema.Place, decisions []decision) (schema.Place, bool) {
+	if len(places) != 1 || len(decisions) > 0 {
+		return schema.Place{}, false
+	}
+	p := places[0]
+	to := p.Conjuncts()
+	if len(to) != 1 || p.Unresolved() {
+		return schema.Place{}, false
+	}
+	for name := range p.Raw().Members() {
+		if _, counts := p.Get(name); !counts {
+			continue
+		}
+		switch roleOf(name) {
+		case unknown, annotation, identifier, container, reference:
+		default:
+			if name != "allOf" {
+				return schema.Place{}, false
+			}
+		}
+	}
+	return to[0], true
+}
+
+// gathered is a set of places with all that judges the same value in any case.
+type gathered struct {
+	all     []schema.Place
+	open    []pending // choices that are not decided
+	dropped []schema.Place
+	unsure  bool // what judges the same value is not all known
+}
+
+// pending is a choice to be decided.
+type pending struct {
+	place  schema.Place
+	index  int
+	choice schema.Choice
+}
+
+func (n *normalizer) gather(places []schema.Place, decisions []decision) gathered {
+	var g gathered
+	seen := map[schema.Place]bool{}
+	var add func(p schema.Place)
+	add = func(p schema.Place) {
+		if seen[p] {
+			return
+		}
+		seen[p] = true
+		if n.places--; n.places < 0 {
+			g.unsure = true
+			return
+		}
+		if _, ok := n.ids[p]; !ok {
+			n.ids[p] = len(n.ids)
+		}
+		g.all = append(g.all, p)
+		g.unsure = g.unsure || p.Unresolved()
+		for _, c := range p.Conjuncts() {
+			add(c)
+		}
+		for i, c := range p.Choices() {
+			at := slices.IndexFunc(decisions, func(d decision) bool { return d.place == p && d.choice == i })
+			switch {
+			case at < 0:
+				g.open = append(g.open, pending{p, i, c})
+			case decisions[at].branch >= 0:
+				add(c.Branches[decisions[at].branch])
+			default:
+				g.dropped = append(g.dropped, c.Branches...)
+				g.unsure = true
+			}
+		}
+		if c := p.Conditionals(); len(c) > 0 {
+			g.dropped = append(g.dropped, c...)
+			g.unsure = true
+		}
+	}
+	for _, p := range places {
+		add(p)
+	}
+	return g
+}
+
+// fill reads the places.
+func (n *normalizer) fill(t *typ, decisions []decision) {
+	g := n.gather(t.places, decisions)
+	if slices.ContainsFunc(g.all, schema.Place.Never) {
+		t.never = true
+		return
+	}
+	t.said = sayingOf(t.places)
+	if t.said.description == "" {
+		t.said.description = sayingOf(g.all).description
+	}
+	n.base(t, g)
+	if t.kinds == 0 || t.listed && len(t.values) == 0 {
+		t.never = true
+		return
+	}
+	if len(g.open) > 0 {
+		n.choose(t, g, decisions)
+		return
+	}
+	for _, p := range g.all {
+		t.left = append(t.left, leftOf(p, decisions)...)
+	}
+	if t.kinds.has(value.KindArray) && !t.listed {
+		n.arrays(t, g)
+	}
+	if t.kinds.has(value.KindObject) && !t.listed {
+		n.objects(t, g)
+	}
+}
+
+// choose splits a type into the alternatives of its first choice. Where they would multiply, the choice is left to judgement.
+func (n *normalizer) choose(t *typ, g gathered, decisions []decision) {
+	if widest, ok := n.tooMany(t, g); ok {
+		*t = typ{id: t.id, places: t.places}
+		n.fill(t, with(decisions, decision{widest.place, widest.index, -1}))
+		return
+	}
+	next := g.open[0]
+	if n.weak(t, next) {
+		d := with(decisions, decision{next.place, next.index, -1})
+		*t = typ{id: t.id, places: t.places}
+		n.fill(t, d)
+		return
+	}
+	alts := typ{id: t.id, places: t.places, said: t.said, choice: residueOf(next.place, keywordOf(next.choice))}
+	alone := n.alone(t, g) && len(g.open) == 1
+	for i, b := range next.choice.Branches {
+		var a *typ
+		if alone {
+			a = n.typeOf(b)
+		} else {
+			a = n.decided(t.places, with(decisions, decision{next.place, next.index, i}))
+		}
+		if a.never {
+			continue
+		}
+		alts.alts = append(alts.alts, alternative{a, b})
+	}
+	if alone {
+		for _, p := range g.all {
+			alts.left = append(alts.left, leftOf(p, decisions)...)
+		}
+	}
+	*t = alts
+	t.never = len(t.alts) == 0
+}
+
+// maxSplit bounds the members that alternatives repeat.
+const maxSplit = 4000
+
+// tooMany gives the choice that is left to judgement where the alternatives would multiply: the widest.
+func (n *normalizer) tooMany(t *typ, g gathered) (pending, bool) {
+	product := 1
+	for _, c := range g.open {
+		product = min(maxSplit, product*max(1, len(c.choice.Branches)))
+	}
+	if len(g.open) > 1 && product > maxAlternatives {
+		return slices.MaxFunc(g.open, func(a, b pending) int { return cmp.Compare(len(a.choice.Branches), len(b.choice.Branches)) }), true
+	}
+	members := 1
+	for _, p := range g.all {
+		for range p.Properties() {
+			members++
+		}
+	}
+	return g.open[0], product*members >= maxSplit && !n.alone(t, g)
+}
+
+// alone reports whether nothing stands beside a type's choices.
+func (n *normalizer) alone(t *typ, g gathered) bool {
+	if t.kinds != everyKind || t.whole || t.listed || len(t.asserts) > 0 || len(g.dropped) > 0 || g.unsure {
+		return false
+	}
+	for _, p := range g.all {
+		for name := range p.Raw().Members() {
+			switch roleOf(name) {
+			case naming, properties, counting, listing:
+				if _, ok := p.Get(name); ok {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// weak reports whether splitting by a choice costs more than it enforces: its branches tell apart large objects by their required members alone.
+func (n *normalizer) weak(t *typ, c pending) bool {
+	if !t.kinds.has(value.KindObject) {
+		return false
+	}
+	for _, b := range c.choice.Branches {
+		for name := range b.Raw().Members() {
+			if _, ok := b.Get(name); !ok {
+				continue
+			}
+			switch name {
+			case "required", "not", "minProperties", "maxProperties", "type", "dependentRequired":
+			default:
+				if r := roleOf(name); r != annotation && r != identifier && r != container && r != unknown {
+					return false
+				}
+			}
+		}
+	}
+	return len(c.choice.Branches) > 3
+}
+
+func with(decisions []decision, d decision) []decision {
+	return append(slices.Clip(slices.Clone(decisions)), d)
+}
+
+func keywordOf(c schema.Choice) string {
+	if c.One {
+		return "oneOf"
+	}
+	return "anyOf"
+}
+
+func residueOf(p schema.Place, keyword string) Residue {
+	v, _ := p.Get(keyword)
+	return Residue{Pointer: p.Pointer(), Keyword: keyword, Value: v}
+}
+
+// leftOf gives what a place says of whole values and no type can.
+func leftOf(p schema.Place, decisions []decision) (left []Residue) {
+	for name := range p.Raw().Members() {
+		v, ok := p.Get(name)
+		if !ok || idle(name, v) {
+			continue
+		}
+		switch name {
+		case "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties", "unevaluatedItems":
+			left = append(left, Residue{p.Pointer(), name, v})
+		case "$dynamicRef", "$recursiveRef":
+			if p.Unresolved() {
+				left = append(left, Residue{p.Pointer(), name, v})
+			}
+		case "x-rules":
+			left = append(left, Residue{p.Pointer(), name, v})
+		}
+	}
+	for i, c := range p.Choices() {
+		if slices.ContainsFunc(decisions, func(d decision) bool { return d.place == p && d.choice == i && d.branch < 0 }) {
+			left = append(left, residueOf(p, keywordOf(c)))
+		}
+	}
+	return left
+}
+
+// sayingOf gives what the places say themselves, the first one first; what they refer to speaks only where they are silent, in said of the types.
+func sayingOf(places []schema.Place) (s saying) {
+	for _, p := range places {
+		if d, ok := p.Raw().Get("description"); ok && d.Kind() == value.KindString && s.description == "" {
+			s.description = d.Text()
+		}
+		if v, ok := p.Get("default"); ok && !s.hasFallback {
+			s.fallback, s.hasFallback = v, true
+		}
+	}
+	return s
+}

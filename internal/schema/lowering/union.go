@@ -1,0 +1,256 @@
+package lowering
+
+import (
+	"github.com/promptd/promptd/internal/value"
+)
+
+// unionNode is the codec of alternatives. Where an answer's shape tells which one it is, that one's codec applies; where it does not, the alternatives
+// stand in objects of one member that name them.
+type unionNode struct {
+	low  *low
+	flat bool // nothing is translated in any alternative
+}
+
+func (n *unionNode) plain(seen map[node]bool) bool {
+	if n.low.tagged != nil {
+		return false
+	}
+	for _, a := range n.low.alts {
+		if !plain(a.node, seen) {
+			return false
+		}
+	}
+	return true
+}
+
+func (n *unionNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
+	if d == toProvider {
+		return n.lower(v)
+	}
+	l := n.low
+	if l.tagged != nil {
+		if v.Kind() != value.KindObject || v.Len() != 1 {
+			if d == toCallerPart && v.Kind() == value.KindObject && v.Len() == 0 {
+				return v, absent, nil
+			}
+			return v, same, nil
+		}
+		for i, tag := range l.tagged {
+			if v.NameAt(0) != tag {
+				continue
+			}
+			out, made, err := translate(l.alts[i].node, d, v.At(0), open)
+			if err != nil {
+				return v, same, within(err, value.AppendPointer("", tag))
+			}
+			return out, max(made, changed), nil
+		}
+		return v, same, nil
+	}
+	if n.flat {
+		return v, same, nil
+	}
+	if d == toCallerPart && open && v.Len() >= 0 && (v.Kind() == value.KindObject || v.Kind() == value.KindArray) {
+		return n.part(v)
+	}
+	for _, a := range l.alts {
+		if a.shaped().fits(v) {
+			return translate(a.node, d, v, open)
+		}
+	}
+	return v, same, nil
+}
+
+// part raises the beginning of a container where only one alternative can still come of it.
+func (n *unionNode) part(v value.Value) (value.Value, fate, error) {
+	var only *low
+	for _, a := range n.low.alts {
+		if a.shaped().mayBecome(v) {
+			if only != nil {
+				return v, absent, nil
+			}
+			only = a
+		}
+	}
+	if only == nil {
+		return v, absent, nil
+	}
+	return translate(only.node, toCallerPart, v, true)
+}
+
+func (n *unionNode) lower(v value.Value) (value.Value, fate, error) {
+	l := n.low
+	var first error
+	for i, a := range l.alts {
+		if !l.tests[i](v) {
+			continue
+		}
+		out, made, err := translate(a.node, toProvider, v, false)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		if l.tagged != nil {
+			return value.Object(value.Member{Name: l.tagged[i], Value: out}), changed, nil
+		}
+		return out, made, nil
+	}
+	return v, same, first
+}
+
+// decide settles for every union whether its alternatives need names: from the inside out, since a union that is named is an object.
+func (f *fitter) decide(l *low) {
+	if l == nil || l.visited {
+		return
+	}
+	l.visited = true
+	for _, c := range l.children() {
+		f.decide(c)
+	}
+	if l.form != unionForm || l.decided == 2 {
+		return
+	}
+	l.decided = 2
+	n, ok := l.node.(*unionNode)
+	if !ok || n.plain(map[node]bool{}) {
+		return
+	}
+	for i, a := range l.alts {
+		for _, b := range l.alts[:i] {
+			if !f.disjoint(a.shaped(), b.shaped()) && !f.agree(a, b, 0) {
+				f.tag(l)
+				return
+			}
+		}
+	}
+}
+
+// tag names the alternatives: by the definitions they come from, or by their kind and number.
+func (f *fitter) tag(l *low) {
+	taken := map[string]bool{}
+	for i, a := range l.alts {
+		l.tagged = append(l.tagged, alias(tagOf(a, i), taken))
+		taken[l.tagged[i]] = true
+	}
+	l.shape = nil
+}
+
+func tagOf(l *low, i int) string {
+	for l.form == linkForm && l.typ == nil {
+		l = l.target
+	}
+	if l.typ != nil && len(l.typ.places) > 0 {
+		p := l.typ.places[len(l.typ.places)-1]
+		for t := l.typ; t != nil; t = t.link {
+			if len(t.places) > 0 {
+				p = t.places[0]
+			}
+		}
+		if tokens, ok := value.Tokens(p.Pointer()); ok && len(tokens) > 1 {
+			if holder := tokens[len(tokens)-2]; holder == "$defs" || holder == "definitions" {
+				return tokens[len(tokens)-1]
+			}
+		}
+	}
+	if k := l.shaped().branches(); len(k) == 1 {
+		if names := k[0].kinds.names(false); len(names) == 1 {
+			return names[0] + "_" + itoa(i+1)
+		}
+	}
+	return "option_" + itoa(i+1)
+}
+
+// agree reports whether an answer that fits both raises to the same by either.
+func (f *fitter) agree(a, b *low, depth int) bool {
+	a, b = a.resolved(), b.resolved()
+	if f.steps--; f.steps < 0 || depth > 8 {
+		return false
+	}
+	if a == b || plain(a.node, map[node]bool{}) && plain(b.node, map[node]bool{}) {
+		return true
+	}
+	if a.form == textForm && b.form == textForm {
+		return true
+	}
+	if a.form == arrayForm && b.form == arrayForm && a.items != nil && b.items != nil && len(a.first)+len(b.first) == 0 {
+		_, pairsA := unguarded(a.node).(*pairsNode)
+		_, pairsB := unguarded(b.node).(*pairsNode)
+		return pairsA == pairsB && f.agree(a.items, b.items, depth+1)
+	}
+	if a.form != objectForm || b.form != objectForm {
+		return false
+	}
+	x, okX := unguarded(a.node).(*objectNode)
+	y, okY := unguarded(b.node).(*objectNode)
+	if pairs := a.node == nil && b.node == nil; !pairs {
+		if !okX || !okY || x.further != y.further || x.rest != y.rest {
+			return false
+		}
+	}
+	for i := range a.props {
+		p := &a.props[i]
+		q := b.prop(p.sent)
+		if q == nil {
+			continue // Only one of them has it: an answer that fits both has it not.
+		}
+		if p.name != q.name || (p.travel == wrapped) != (q.travel == wrapped) || !f.agree(p.low, q.low, depth+1) {
+			return false
+		}
+		if p.travel != q.travel { // One of them takes null for absence: the other must not take null at all.
+			if p.travel == unwrapped && p.low.acceptsNull() || q.travel == unwrapped && q.low.acceptsNull() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (l *low) prop(sent string) *prop {
+	for i := range l.props {
+		if l.props[i].sent == sent {
+			return &l.props[i]
+		}
+	}
+	return nil
+}
+
+// resolved follows links.
+func (l *low) resolved() *low {
+	for i := 0; l.form == linkForm && i < 64; i++ {
+		l = l.target
+	}
+	return l
+}
+
+// acceptsNull reports whether what is sent for a low may be null.
+func (l *low) acceptsNull() bool {
+	for _, b := range l.shaped().branches() {
+		if b.fitsAlone(value.Null()) {
+			return true
+		}
+	}
+	return false
+}
+
+// children gives the lows that a low is made of.
+func (l *low) children() (list []*low) {
+	if l.target != nil {
+		list = append(list, l.target)
+	}
+	list = append(list, l.alts...)
+	list = append(list, l.first...)
+	for i := range l.props {
+		list = append(list, l.props[i].low)
+	}
+	for _, p := range l.pattern {
+		list = append(list, p.low)
+	}
+	for _, c := range []*low{l.items, l.further} {
+		if c != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}

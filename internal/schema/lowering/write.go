@@ -1,0 +1,576 @@
+package lowering
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/promptd/promptd/internal/value"
+)
+
+// writer writes a graph of lows as a schema of one subset. What is used twice, leads back to itself or nests too deep becomes a definition.
+type writer struct {
+	*subset
+	bare   bool // without descriptions
+	root   *low
+	rooted bool // the root is referred to
+	names  map[string]bool
+	defs   []value.Member
+	known  map[*low]string
+	texts  map[string]string // names of definitions by their text
+	depth  int
+	unions int // written outside definitions
+	inside int // how many definitions are being written
+	cycles map[*low]bool
+	weight map[*low]int
+}
+
+func newWriter(s *subset, root *low, bare bool) *writer {
+	w := &writer{
+		subset: s, root: root, bare: bare || s.quiet, names: map[string]bool{}, known: map[*low]string{}, texts: map[string]string{}, cycles: map[*low]bool{},
+		weight: map[*low]int{},
+	}
+	w.survey(root)
+	return w
+}
+
+// survey counts how often each low is used and finds those that lead back to themselves.
+func (w *writer) survey(root *low) {
+	state := map[*low]int8{}
+	var visit func(l *low)
+	visit = func(l *low) {
+		l.uses++
+		switch state[l] {
+		case 1:
+			w.cycles[l] = true
+			return
+		case 2:
+			return
+		}
+		state[l] = 1
+		weight := 1 + len(l.values)/4
+		for _, c := range l.children() {
+			visit(c)
+			weight += w.weight[c]
+		}
+		w.weight[l] = min(weight, 1000)
+		state[l] = 2
+	}
+	visit(root)
+}
+
+// document writes the whole.
+func (w *writer) document() value.Value {
+	root := w.root.resolved()
+	var s value.Value
+	if w.wrapped() {
+		s = w.closing(value.Object(
+			value.Member{Name: "type", Value: value.String("object")},
+			value.Member{Name: "properties", Value: value.Object(value.Member{Name: rootName, Value: w.place(w.root)})},
+			value.Member{Name: "required", Value: value.Array(value.String(rootName))}))
+	} else {
+		if w.cycles[root] && w.rootRef {
+			w.known[root] = "#"
+		}
+		if root.form == unionForm {
+			w.unions++
+		}
+		s = w.body(root, w.spoken(w.root))
+	}
+	if len(w.defs) > 0 {
+		slices.SortStableFunc(w.defs, func(a, b value.Member) int { return strings.Compare(a.Name, b.Name) })
+		s = s.With("$defs", value.Object(w.defs...))
+	}
+	if w.openAPI {
+		s = asOpenAPI(s)
+	}
+	return s
+}
+
+// wrapped reports whether the root stands in an object of one member (rule R4).
+func (w *writer) wrapped() bool {
+	root := w.root.resolved()
+	if !w.object {
+		return false
+	}
+	return root.form != objectForm || w.needs && !slices.ContainsFunc(root.props, func(p prop) bool { return !p.optional })
+}
+
+// spoken gives what is said at a low: its own words, or those of what it leads to.
+func (w *writer) spoken(l *low) saying {
+	s := l.said
+	for i := 0; l.form == linkForm && i < 64; i++ {
+		l = l.target
+		if s.description == "" {
+			s.description = l.said.description
+		}
+		if !s.hasFallback {
+			s.fallback, s.hasFallback = l.said.fallback, l.said.hasFallback
+		}
+	}
+	return s
+}
+
+// place writes a low where it is used: as it is, or as a reference.
+func (w *writer) place(l *low) value.Value {
+	target := l.resolved()
+	if !w.defined(target) {
+		return w.counted(w.body(target, w.spoken(l)), nameOf(target))
+	}
+	ref := w.reference(target)
+	if own := w.words(l.said, nil, ""); l != target && own != "" && w.refSiblings {
+		return withDescription(value.Object(value.Member{Name: "anyOf", Value: value.Array(ref)}), own)
+	}
+	return ref
+}
+
+// small is the weight up to which a low is written again rather than referred to.
+const small = 3
+
+// defined reports whether a low is a definition.
+func (w *writer) defined(l *low) bool {
+	if w.inline {
+		return false
+	}
+	if w.known[l] != "" || w.cycles[l] {
+		return true
+	}
+	return l.uses > 1 && w.weight[l] > small || w.nesting > 0 && l.form == objectForm && w.depth >= w.nesting
+}
+
+// reference gives a reference to a low's definition, which is written the first time.
+func (w *writer) reference(l *low) value.Value {
+	name, ok := w.known[l]
+	if !ok {
+		name = alias(nameOf(l), w.names)
+		w.names[name] = true
+		w.known[l] = name
+		depth := w.depth
+		w.depth = 0
+		w.inside++
+		s := w.body(l, w.spoken(l))
+		w.inside--
+		w.depth = depth
+		w.defs = append(w.defs, value.Member{Name: name, Value: s})
+	}
+	if name == "#" {
+		return value.Object(value.Member{Name: "$ref", Value: value.String("#")})
+	}
+	return refTo(name)
+}
+
+// nameOf gives a definition its name: the last word of its pointer that is one.
+func nameOf(l *low) string {
+	if l.name != "" {
+		return l.name
+	}
+	if l.typ != nil && len(l.typ.places) > 0 {
+		if tokens, ok := value.Tokens(l.typ.places[0].Pointer()); ok && len(tokens) > 0 {
+			for i := len(tokens) - 1; i >= 0; i-- {
+				if _, err := strconv.Atoi(tokens[i]); err != nil && roleOf(tokens[i]) == unknown {
+					return tokens[i]
+				}
+			}
+		}
+		return "root"
+	}
+	return "def"
+}
+
+func refTo(name string) value.Value {
+	return value.Object(value.Member{Name: "$ref", Value: value.String("#/$defs/" + name)})
+}
+
+// counted keeps the unions outside definitions to what the subset allows: further ones become definitions.
+func (w *writer) counted(s value.Value, name string) value.Value {
+	if w.subset.unions == 0 || w.inside > 0 || !isUnion(s) {
+		return s
+	}
+	if w.unions++; w.unions <= w.subset.unions {
+		return s
+	}
+	return w.shared(s, name)
+}
+
+func isUnion(s value.Value) bool {
+	kind, _ := s.Get("type")
+	return hasAny(s, "anyOf") || kind.Kind() == value.KindArray
+}
+
+// shared makes a definition of a schema; equal ones share it.
+func (w *writer) shared(s value.Value, name string) value.Value {
+	text := s.String()
+	known, ok := w.texts[text]
+	if !ok {
+		known = alias(name, w.names)
+		w.names[known] = true
+		w.texts[text] = known
+		w.defs = append(w.defs, value.Member{Name: known, Value: s})
+	}
+	return refTo(known)
+}
+
+// words gives a description.
+func (w *writer) words(s saying, left []Residue, note string) string {
+	if w.bare {
+		return ""
+	}
+	return describe(s, left, note)
+}
+
+// body writes a low.
+func (w *writer) body(l *low, said saying) value.Value {
+	words := w.words(said, l.left, l.note)
+	switch l.form {
+	case scalarForm:
+		members := append([]value.Member{{Name: "type", Value: typeValue(l.kinds)}}, l.asserts...)
+		return withDescription(value.Object(members...), words)
+	case listForm:
+		return w.list(l, words)
+	case textForm:
+		return withDescription(typed("string"), words)
+	case freeForm:
+		return withDescription(value.Object(), words)
+	case arrayForm:
+		return w.array(l, words)
+	case objectForm:
+		return w.objectBody(l, words)
+	default:
+		var branches []value.Value
+		for i, a := range l.alts {
+			b := w.place(a)
+			if l.tagged != nil {
+				b = w.closing(value.Object(
+					value.Member{Name: "type", Value: value.String("object")},
+					value.Member{Name: "properties", Value: value.Object(value.Member{Name: l.tagged[i], Value: b})},
+					value.Member{Name: "required", Value: value.Array(value.String(l.tagged[i]))}))
+			}
+			branches = append(branches, b)
+		}
+		if merged, ok := w.foldEnums(branches); ok {
+			return withDescription(merged, words)
+		}
+		return withDescription(value.Object(value.Member{Name: "anyOf", Value: value.Array(branches...)}), words)
+	}
+}
+
+// foldEnums makes one enum of alternatives that are enums of one kind: some models answer outside the options otherwise.
+func (w *writer) foldEnums(branches []value.Value) (value.Value, bool) {
+	if !w.folds {
+		return value.Value{}, false
+	}
+	var all []value.Value
+	kind := ""
+	for _, b := range branches {
+		k, _ := b.Get("type")
+		list, ok := b.Get("enum")
+		if !ok || k.Kind() != value.KindString || kind != "" && k.Text() != kind {
+			return value.Value{}, false
+		}
+		kind = k.Text()
+		for _, v := range list.Items() {
+			if !slices.ContainsFunc(all, func(o value.Value) bool { return value.Equal(o, v) }) {
+				all = append(all, v)
+			}
+		}
+	}
+	return value.Object(value.Member{Name: "type", Value: value.String(kind)}, value.Member{Name: "enum", Value: value.Array(all...)}), true
+}
+
+func (w *writer) list(l *low, words string) value.Value {
+	values := l.values
+	if l.labels {
+		values = nil
+		for _, text := range l.node.(*labelNode).labels { //nolint:forcetypeassert // Labels have no other codec.
+			values = append(values, value.String(text))
+		}
+	}
+	var members []value.Member
+	if kind, ok := commonKind(values); ok {
+		members = append(members, value.Member{Name: "type", Value: value.String(kind)})
+	}
+	members = append(members, value.Member{Name: "enum", Value: value.Array(values...)})
+	return withDescription(value.Object(members...), words)
+}
+
+// commonKind gives the type that all values share.
+func commonKind(values []value.Value) (kind string, ok bool) {
+	for i, v := range values {
+		k := v.Kind().String()
+		if v.Kind() == value.KindNumber && v.Decimal().IsInteger() {
+			k = "integer"
+		}
+		switch {
+		case i == 0 || kind == k:
+			kind = k
+		case kind == "integer" && k == "number" || kind == "number" && k == "integer":
+			kind = "number"
+		default:
+			return "", false
+		}
+	}
+	return kind, len(values) > 0
+}
+
+func (w *writer) array(l *low, words string) value.Value {
+	members := append([]value.Member{{Name: "type", Value: value.String("array")}}, l.asserts...)
+	if l.first != nil {
+		var first []value.Value
+		for _, item := range l.first {
+			first = append(first, w.place(item))
+		}
+		members = append(members, value.Member{Name: "prefixItems", Value: value.Array(first...)})
+	}
+	switch {
+	case l.items != nil:
+		if l.first == nil || l.items.form != freeForm {
+			members = append(members, value.Member{Name: "items", Value: w.place(l.items)})
+		}
+	case l.ends:
+		members = append(members, value.Member{Name: "items", Value: value.Bool(false)})
+	}
+	return withDescription(value.Object(members...), words)
+}
+
+func (w *writer) objectBody(l *low, words string) value.Value {
+	w.depth++
+	defer func() { w.depth-- }()
+	var properties, patterns []value.Member
+	var required []value.Value
+	for i := range l.props {
+		p := &l.props[i]
+		properties = append(properties, value.Member{Name: p.sent, Value: w.property(p)})
+		if !p.optional {
+			required = append(required, value.String(p.sent))
+		}
+	}
+	members := append([]value.Member{{Name: "type", Value: value.String("object")}}, l.asserts...)
+	if len(properties) > 0 || !w.dictionaries {
+		members = append(members, value.Member{Name: "properties", Value: value.Object(properties...)})
+	}
+	for _, p := range l.pattern {
+		patterns = append(patterns, value.Member{Name: p.pattern, Value: w.place(p.low)})
+	}
+	if len(patterns) > 0 {
+		members = append(members, value.Member{Name: "patternProperties", Value: value.Object(patterns...)})
+	}
+	if len(required) > 0 || !w.dictionaries && w.optional == 0 {
+		members = append(members, value.Member{Name: "required", Value: value.Array(required...)})
+	}
+	s := withDescription(value.Object(members...), words)
+	switch l.open {
+	case closedMembers:
+		return w.closing(s)
+	case openMembers:
+		return s.With("additionalProperties", value.Bool(true))
+	case furtherMembers:
+		if l.further.resolved().form == freeForm {
+			return s.With("additionalProperties", value.Bool(true))
+		}
+		return s.With("additionalProperties", w.place(l.further))
+	default:
+		return s
+	}
+}
+
+// closing says that an object has no other members.
+func (w *writer) closing(s value.Value) value.Value {
+	if w.openAPI {
+		return w.ordered(s)
+	}
+	return w.ordered(s.With("additionalProperties", value.Bool(false)))
+}
+
+// ordered says the order of members to a dialect that sorts them otherwise.
+func (w *writer) ordered(s value.Value) value.Value {
+	if !w.ordering {
+		return s
+	}
+	properties, _ := s.Get("properties")
+	var names []value.Value
+	for name := range properties.Members() {
+		names = append(names, value.String(name))
+	}
+	if len(names) == 0 {
+		return s
+	}
+	return s.With("propertyOrdering", value.Array(names...))
+}
+
+// property writes a member as it travels.
+func (w *writer) property(p *prop) value.Value {
+	var s value.Value
+	switch p.travel {
+	case nullable:
+		s = w.place(p.low)
+		if isUnion(s) && w.inside == 0 { // It is counted already.
+			w.unions--
+		}
+		s = w.counted(w.nullable(s), p.sent)
+	case wrapped:
+		s = w.counted(w.wrapper(w.place(p.low)), p.sent)
+	default:
+		s = w.place(p.low)
+	}
+	if p.note != "" && !w.bare && !hasAny(s, "$ref") {
+		d, _ := s.Get("description")
+		s = withDescription(s, sentence(d.Text(), p.note+"."))
+	}
+	return s
+}
+
+// wrapper is the lowered schema of a wrapped property.
+func (w *writer) wrapper(s value.Value) value.Value {
+	description, _ := s.Get("description")
+	s = s.Without("description")
+	inner := w.closing(value.Object(
+		value.Member{Name: "type", Value: value.String("object")},
+		value.Member{Name: "properties", Value: value.Object(value.Member{Name: wrapperName, Value: s})},
+		value.Member{Name: "required", Value: value.Array(value.String(wrapperName))}))
+	out := value.Object(value.Member{Name: "anyOf", Value: value.Array(typed("null"), inner)})
+	if w.bare {
+		return out
+	}
+	said := "null where absent, else an object with the value, which may be null."
+	if text := description.Text(); text != "" {
+		said = text + " (" + said + ")"
+	}
+	return withDescription(out, said)
+}
+
+// nullable is the lowered schema of a property for which null stands for absence.
+func (w *writer) nullable(s value.Value) value.Value {
+	kind, hasKind := s.Get("type")
+	if hasKind && w.typeLists && !hasAny(s, "enum", "const") {
+		switch {
+		case kind.Kind() == value.KindArray:
+			return s.With("type", appended(kind, value.String("null")))
+		case kind.Text() != "object" && kind.Text() != "array":
+			return s.With("type", value.Array(kind, value.String("null")))
+		}
+	}
+	if branches, ok := s.Get("anyOf"); ok {
+		return s.With("anyOf", appended(branches, typed("null")))
+	}
+	members := make([]value.Member, 0, 2)
+	if description, ok := s.Get("description"); ok {
+		members = append(members, value.Member{Name: "description", Value: description})
+		s = s.Without("description")
+	}
+	members = append(members, value.Member{Name: "anyOf", Value: value.Array(s, typed("null"))})
+	return value.Object(members...)
+}
+
+// asOpenAPI writes null as a flag, and nothing beside alternatives, as OpenAPI 3.0 has it.
+func asOpenAPI(s value.Value) value.Value {
+	s = rewrite(s, func(n value.Value) value.Value {
+		branches, ok := n.Get("anyOf")
+		if !ok {
+			return n
+		}
+		words, _ := n.Get("description")
+		var kept []value.Value
+		null := false
+		for _, b := range branches.Items() {
+			if isNull(b) {
+				null = true
+				continue
+			}
+			kept = append(kept, b)
+		}
+		for i, b := range kept {
+			if own, ok := b.Get("description"); words.Text() != "" && !hasAny(b, "anyOf") && (!ok || len(kept) == 1) {
+				b = withDescription(b, strings.TrimSpace(words.Text()+" "+own.Text()))
+			}
+			if inner, ok := b.Get("anyOf"); ok && null { // Nothing stands beside alternatives: the first of them may be null.
+				b = b.With("anyOf", inner.WithAt(0, inner.At(0).With("nullable", value.Bool(true))))
+			} else if null {
+				b = b.With("nullable", value.Bool(true))
+			}
+			kept[i] = b
+		}
+		switch len(kept) {
+		case 0:
+			return typed("null")
+		case 1:
+			return kept[0]
+		default:
+			return value.Object(value.Member{Name: "anyOf", Value: value.Array(kept...)})
+		}
+	})
+	return rewrite(s, func(n value.Value) value.Value {
+		if !isNull(n) {
+			return n
+		}
+		return n.With("type", value.String("string")).With("nullable", value.Bool(true))
+	})
+}
+
+func isNull(s value.Value) bool {
+	kind, _ := s.Get("type")
+	return kind.Text() == "null"
+}
+
+func typed(kind string) value.Value {
+	return value.Object(value.Member{Name: "type", Value: value.String(kind)})
+}
+
+func typeValue(kinds []string) value.Value {
+	if len(kinds) == 1 {
+		return value.String(kinds[0])
+	}
+	items := make([]value.Value, len(kinds))
+	for i, k := range kinds {
+		items[i] = value.String(k)
+	}
+	return value.Array(items...)
+}
+
+func appended(array value.Value, item value.Value) value.Value {
+	return value.Array(append(itemsOf(array), item)...)
+}
+
+func itemsOf(array value.Value) []value.Value {
+	items := make([]value.Value, 0, array.Len()+1)
+	for _, v := range array.Items() {
+		items = append(items, v)
+	}
+	return items
+}
+
+// withDescription sets a description behind the type, where ours always stands.
+func withDescription(s value.Value, text string) value.Value {
+	if text == "" {
+		return s
+	}
+	if _, ok := s.Get("description"); ok {
+		return s.With("description", value.String(text))
+	}
+	members := make([]value.Member, 0, s.Len()+1)
+	description := value.Member{Name: "description", Value: value.String(text)}
+	if first, ok := s.Get("type"); ok {
+		members = append(members, value.Member{Name: "type", Value: first}, description)
+	} else {
+		members = append(members, description)
+	}
+	for name, item := range s.Members() {
+		if name != "type" {
+			members = append(members, value.Member{Name: name, Value: item})
+		}
+	}
+	return value.Object(members...)
+}
+
+// closedObject is a lowered object: every property is required and there are no others.
+func closedObject(properties []value.Member, description string) value.Value {
+	names := make([]value.Value, len(properties))
+	for i, p := range properties {
+		names[i] = value.String(p.Name)
+	}
+	return withDescription(value.Object(
+		value.Member{Name: "type", Value: value.String("object")},
+		value.Member{Name: "properties", Value: value.Object(properties...)},
+		value.Member{Name: "required", Value: value.Array(names...)},
+		value.Member{Name: "additionalProperties", Value: value.Bool(false)},
+	), description)
+}
