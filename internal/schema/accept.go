@@ -36,12 +36,12 @@ func (s *Schema) Accept(ctx context.Context, v value.Value) (Valid, Report) {
 	if t.stopped {
 		return Valid{}, Report{Errors: []Entry{limitEntry(ctx)}}
 	}
-	return Valid{}, s.explain(ctx, v)
+	return Valid{}, s.explain(ctx, v, explainSteps+t.steps)
 }
 
-// explain judges once more and collects entries.
-func (s *Schema) explain(ctx context.Context, v value.Value) Report {
-	t := s.trial(ctx, explainSteps)
+// explain judges once more and collects entries. It has steps of its own and those that the verdict left.
+func (s *Schema) explain(ctx context.Context, v value.Value, steps int) Report {
+	t := s.trial(ctx, steps)
 	defer s.release(t)
 	t.report = &collector{}
 	t.run(s.root, v, nil)

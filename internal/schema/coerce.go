@@ -118,7 +118,7 @@ func (s *Schema) Coerce(v value.Value, mode Mode) (value.Value, []Coercion) {
 
 // faults counts what stands against a value.
 func (s *Schema) faults(v value.Value) int {
-	report := s.explain(context.Background(), v)
+	report := s.explain(context.Background(), v, explainSteps)
 	return len(report.Errors) + report.More
 }
 

@@ -115,7 +115,7 @@ func (c *compiler) advise(pointer, rule, message string) {
 
 // compile gives the root's node; problems say what stands against the schema.
 func (c *compiler) compile(raw value.Value) *node {
-	doc := &document{url: ownURL, root: raw, places: map[string]*resource{}, main: true}
+	doc := &document{url: ownURL, root: raw, places: map[string]*resource{}, values: map[string]value.Value{}, main: true}
 	c.index(doc)
 	if len(c.problems) > 0 {
 		return nil
@@ -153,8 +153,7 @@ func (c *compiler) node(doc *document, pointer string) *node {
 	if n, ok := c.nodes[at]; ok {
 		return n
 	}
-	raw, _ := doc.root.Lookup(pointer)
-	n := &node{resource: doc.places[pointer], pointer: pointer, raw: raw, kinds: everyKind}
+	n := &node{resource: doc.places[pointer], pointer: pointer, raw: doc.values[pointer], kinds: everyKind}
 	c.nodes[at] = n
 	c.queue = append(c.queue, n)
 	const nodeWeight = 850

@@ -40,8 +40,11 @@ type rx struct {
 	lines    bool // ^ and $ at lines
 }
 
-// maxRepeat bounds a repeat's counts.
-const maxRepeat = 100_000
+// maxRepeat bounds a repeat's counts, maxParseWork the work of a pattern's sets.
+const (
+	maxRepeat    = 100_000
+	maxParseWork = 1 << 20
+)
 
 // rxParser reads the syntax with the u flag's meaning (code points), and tolerates what only the old syntax allows where it has one reading.
 type rxParser struct {
@@ -56,6 +59,9 @@ type rxParser struct {
 	lines    bool
 	// strict refuses what other languages have and ECMA-262 has not, though it has one reading.
 	strict bool
+	// work counts the ranges of characters that were put together, and sets keeps those of \p{…}: a pattern may name the largest ones at every place.
+	work int
+	sets map[string]charset
 	// total counts the groups of the whole pattern: \2 may stand before group 2.
 	total int
 }
@@ -178,6 +184,9 @@ func (p *rxParser) sequence() (*rx, error) {
 
 func (p *rxParser) term() (*rx, error) {
 	e, repeatable, err := p.atom()
+	if p.work > maxParseWork {
+		return nil, errProgramSize
+	}
 	if err != nil || e == nil {
 		return e, err
 	}
@@ -275,10 +284,21 @@ func (p *rxParser) atom() (e *rx, repeatable bool, err error) {
 }
 
 func (p *rxParser) set(c charset) *rx {
-	if p.fold {
-		c = c.folded()
+	return &rx{kind: rxSet, set: p.folded(c)}
+}
+
+// folded adds what differs only in case where that is wanted.
+func (p *rxParser) folded(c charset) charset {
+	if !p.fold {
+		return c
 	}
-	return &rx{kind: rxSet, set: c}
+	for i := 0; i < len(c); i += 2 {
+		p.work += 4 + 4*int(min(c[i+1]-c[i], maxFolded))
+	}
+	if p.work > maxParseWork {
+		return c // The pattern is refused.
+	}
+	return c.folded()
 }
 
 func (p *rxParser) group() (*rx, bool, error) {
@@ -449,10 +469,8 @@ func (p *rxParser) class() (charset, error) {
 		}
 		set = append(set, low...)
 	}
-	set = set.normal()
-	if p.fold {
-		set = set.folded()
-	}
+	p.work += len(set)
+	set = p.folded(set.normal())
 	if negative {
 		set = set.negated()
 	}
@@ -546,11 +564,22 @@ func (p *rxParser) property(negative bool) (charset, bool, error) {
 	} else if p.more() {
 		name = string(p.rune()) // \pL, as RE2 and Java have it.
 	}
-	set, ok := propertySet(name)
+	set, ok := p.sets[name]
+	if !ok {
+		p.work += 2000
+		if set, ok = propertySet(name); ok {
+			if p.sets == nil {
+				p.sets = map[string]charset{}
+			}
+			p.sets[name] = slices.Clip(set)
+		}
+	}
 	if !ok {
 		return nil, false, fmt.Errorf("there is no character property %q", cut(name, 40))
 	}
+	p.work += 8
 	if negative {
+		p.work += len(set)
 		set = set.negated()
 	}
 	return slices.Clip(set), false, nil

@@ -65,12 +65,14 @@ func (c charset) negated() charset {
 	return out
 }
 
+// maxFolded bounds the ranges that are folded code point by code point.
+const maxFolded = 5000
+
 // folded adds what differs only in case.
 func (c charset) folded() charset {
 	out := slices.Clone(c)
 	for i := 0; i < len(c); i += 2 {
-		const wide = 5000
-		if c[i+1]-c[i] > wide {
+		if c[i+1]-c[i] > maxFolded {
 			continue // Such a range holds both cases but for its edges.
 		}
 		for r := c[i]; r <= c[i+1]; r++ {

@@ -75,7 +75,7 @@ func isPunycode(label string) bool {
 
 // isIDNHostname is RFC 5890's internationalised hostname.
 func isIDNHostname(s string) bool {
-	if s == "" {
+	if s == "" || len(s) > utf8.UTFMax*maxHost { // Punycode is not shorter than its code points.
 		return false
 	}
 	total := 0

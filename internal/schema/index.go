@@ -17,6 +17,8 @@ type document struct {
 	root value.Value
 	// places tells for every subschema's pointer which resource it belongs to.
 	places map[string]*resource
+	// values holds each subschema, by its pointer: looking them up from the root would be quadratic in a wide schema.
+	values map[string]value.Value
 	order  []string
 	main   bool
 
@@ -95,7 +97,7 @@ func (c *compiler) load(uri string) (*document, bool) {
 		c.docs[uri] = nil
 		return nil, false
 	}
-	doc := &document{url: uri, root: root, places: map[string]*resource{}}
+	doc := &document{url: uri, root: root, places: map[string]*resource{}, values: map[string]value.Value{}}
 	c.index(doc)
 	return doc, true
 }
@@ -125,6 +127,7 @@ func (c *compiler) visit(doc *document, r *resource, v value.Value, pointer stri
 		}
 		return
 	}
+	doc.values[pointer] = v
 	if v.Kind() != value.KindObject {
 		doc.places[pointer] = r
 		doc.order = append(doc.order, pointer)

@@ -83,12 +83,12 @@ func (k *arrayKeyword) contained(t *trial, v value.Value, m marks) bool {
 	if count >= k.minContains && (k.maxContains < 0 || count <= k.maxContains) {
 		return true
 	}
-	if t.report == nil || t.stopped {
+	if t.stopped || !t.wants() {
 		return false
 	}
 	switch {
 	case count < k.minContains && k.minContains == 1:
-		t.fail(k.n, "contains", v, failure{expected: k.contains.raw.String(), message: "no item is of the kind that the array must contain", hint: "Add such an item."})
+		t.fail(k.n, "contains", v, failure{expected: brief(k.contains.raw, maxExpected), message: "no item is of the kind that the array must contain", hint: "Add such an item."})
 	case count < k.minContains:
 		t.fail(k.n, "minContains", v, failure{
 			expected: fmt.Sprint(k.minContains), actual: fmt.Sprint(count),
@@ -103,17 +103,21 @@ func (k *arrayKeyword) contained(t *trial, v value.Value, m marks) bool {
 	return false
 }
 
-// distinct judges uniqueItems: by comparing in short arrays, by hashing in long ones.
+// distinct judges uniqueItems: by comparing in short arrays of small items, by hashing in others.
 func (k *arrayKeyword) distinct(t *trial, v value.Value) bool {
 	const short = 12
 	first, second := -1, -1
-	if v.Len() <= short {
+	pairs := v.Len() <= short
+	for i := 0; pairs && i < v.Len(); i++ {
+		pairs = v.At(i).Len() <= short
+	}
+	if pairs {
 		for i := range v.Len() {
+			if !t.spend(i) {
+				return false
+			}
 			for j := range i {
-				if !t.spend(1) {
-					return false
-				}
-				if sameKindText(v.At(i), v.At(j)) && value.Equal(v.At(i), v.At(j)) {
+				if sameKindText(v.At(i), v.At(j)) && t.equal(v.At(i), v.At(j)) {
 					first, second = j, i
 				}
 			}
@@ -121,10 +125,10 @@ func (k *arrayKeyword) distinct(t *trial, v value.Value) bool {
 	} else {
 		first, second = t.duplicate(v)
 	}
-	if first < 0 {
-		return true
+	if t.stopped || first < 0 {
+		return !t.stopped
 	}
-	if t.report != nil {
+	if t.wants() {
 		t.push("", second)
 		t.fail(k.n, "uniqueItems", v.At(second), failure{
 			expected: "items that all differ", message: fmt.Sprintf("the items %d and %d are equal", first, second), hint: "Remove the repeated item.",
@@ -137,59 +141,4 @@ func (k *arrayKeyword) distinct(t *trial, v value.Value) bool {
 // sameKindText rules out most pairs without reading decimals.
 func sameKindText(a, b value.Value) bool {
 	return a.Kind() == b.Kind() && (a.Kind() != value.KindString || len(a.Text()) == len(b.Text())) && a.Len() == b.Len()
-}
-
-// duplicate finds two equal items by a key that is the same for equal values.
-func (t *trial) duplicate(v value.Value) (first, second int) {
-	if t.strings == nil {
-		t.strings = map[string]int{}
-	}
-	clear(t.strings)
-	defer clear(t.strings)
-	var buf []byte
-	for i := range v.Len() {
-		item := v.At(i)
-		key := item.Text()
-		if item.Kind() == value.KindString {
-			if len(key) > 0 && key[0] < ' ' {
-				key = "\x01" + key // Keys of other kinds begin with a control character.
-			}
-		} else {
-			buf = appendKey(append(buf[:0], '\x00'), item)
-			if !t.spend(len(buf) >> 3) {
-				return -1, -1
-			}
-			key = string(buf)
-		}
-		if !t.spend(2) {
-			return -1, -1
-		}
-		if j, there := t.strings[key]; there {
-			return j, i
-		}
-		t.strings[key] = i
-	}
-	return -1, -1
-}
-
-// appendKey writes a value so that equal values, whatever their spelling, give equal bytes.
-func appendKey(dst []byte, v value.Value) []byte {
-	switch v.Kind() {
-	case value.KindNumber:
-		return append(dst, v.Decimal().String()...)
-	case value.KindArray:
-		dst = append(dst, '[')
-		for _, item := range v.Items() {
-			dst = append(appendKey(dst, item), ',')
-		}
-		return append(dst, ']')
-	case value.KindObject:
-		keyed := make([]value.Member, 0, v.Len())
-		for name, item := range v.Members() {
-			keyed = append(keyed, value.Member{Name: name, Value: value.String(string(appendKey(nil, item)))})
-		}
-		return value.Object(keyed...).AppendCanonical(dst)
-	default:
-		return v.Append(dst)
-	}
 }

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/promptd/promptd/internal/value"
 )
@@ -20,6 +19,9 @@ type dynamicRefKeyword struct {
 
 func (k *dynamicRefKeyword) judge(t *trial, v value.Value, m marks) bool {
 	target := k.target
+	if !t.spend(len(t.scope)) {
+		return false
+	}
 	switch {
 	case k.anchor != "":
 		for _, r := range t.scope {
@@ -98,7 +100,7 @@ func (k *oneOfKeyword) judge(t *trial, v value.Value, m marks) bool {
 	case t.report == nil || t.stopped:
 	case first < 0:
 		t.failChoice(k.n, "oneOf", k.branches, v)
-	default:
+	case t.wants():
 		t.fail(k.n, "oneOf", v, failure{
 			expected: fmt.Sprintf("exactly one of %d schemas", len(k.branches)), actual: fmt.Sprintf("schemas %d and %d both fit", first, second),
 			message: fmt.Sprintf("the value fits more than one of the %d alternatives (at least number %d and number %d)", len(k.branches), first+1, second+1),
@@ -117,9 +119,9 @@ func (k *notKeyword) judge(t *trial, v value.Value, _ marks) bool {
 	if !t.holds(k.sub, v, nil) {
 		return true
 	}
-	if t.report != nil {
+	if t.wants() {
 		t.fail(k.n, "not", v, failure{
-			expected: "not " + k.sub.raw.String(), message: "the value is one that the schema excludes", hint: "Give another value.",
+			expected: "not " + brief(k.sub.raw, maxExpected), message: "the value is one that the schema excludes", hint: "Give another value.",
 		})
 	}
 	return false
@@ -151,7 +153,7 @@ func (k *dependentKeyword) judge(t *trial, v value.Value, m marks) bool {
 	ok := true
 	for i := range k.list {
 		d := &k.list[i]
-		if !t.spend(1 + v.Len()>>2) {
+		if !t.spend(1 + v.Len()>>1) {
 			return false
 		}
 		if _, there := v.Get(d.name); !there {
@@ -162,7 +164,7 @@ func (k *dependentKeyword) judge(t *trial, v value.Value, m marks) bool {
 		}
 		var missing []string
 		for _, name := range d.required {
-			if !t.spend(1 + v.Len()>>2) {
+			if !t.spend(1 + v.Len()>>1) {
 				return false
 			}
 			if _, there := v.Get(name); !there {
@@ -172,7 +174,7 @@ func (k *dependentKeyword) judge(t *trial, v value.Value, m marks) bool {
 		}
 		if len(missing) > 0 {
 			ok = false
-			if t.report != nil {
+			if t.wants() {
 				t.fail(k.n, d.keyword, v, failure{
 					expected: quoteAll(d.required), message: fmt.Sprintf("the member %s demands %s, which is missing", quote(d.name), quote(missing[0])),
 					hint: fmt.Sprintf("Add %s, or leave out %s.", quote(missing[0]), quote(d.name)), actual: memberNames(v),
@@ -220,22 +222,4 @@ func (k *unevaluatedKeyword) judge(t *trial, v value.Value, m marks) bool {
 		}
 	}
 	return ok
-}
-
-func quoteAll(names []string) string {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = quote(name)
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
-}
-
-func quote(s string) string { return string(value.AppendQuoted(nil, cut(s, 80))) }
-
-func memberNames(v value.Value) string {
-	names := make([]string, 0, v.Len())
-	for name := range v.Members() {
-		names = append(names, name)
-	}
-	return quoteAll(names)
 }

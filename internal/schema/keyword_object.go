@@ -149,10 +149,10 @@ func (k *objectKeyword) name(t *trial, name string) bool {
 	if t.holds(k.names, value.String(name), nil) {
 		return true
 	}
-	if t.report != nil {
+	if t.wants() {
 		t.push(name, -1)
 		t.fail(k.n, "propertyNames", value.String(name), failure{
-			expected: k.names.raw.String(), message: fmt.Sprintf("the member name %s is not allowed", quote(name)), hint: "Rename the member as propertyNames demands.",
+			expected: brief(k.names.raw, maxExpected), message: fmt.Sprintf("the member name %s is not allowed", quote(name)), hint: "Rename the member as propertyNames demands.",
 		})
 		t.pop()
 	}
@@ -179,10 +179,10 @@ func (k *objectKeyword) missing(t *trial, v value.Value) {
 		if !p.required {
 			continue
 		}
-		if !t.spend(1 + v.Len()>>2) {
+		if !t.spend(1 + v.Len()>>1) {
 			return
 		}
-		if _, there := v.Get(p.name); there {
+		if _, there := v.Get(p.name); there || !t.wants() {
 			continue
 		}
 		expected := "present"
@@ -202,9 +202,9 @@ func (n *node) summary() string {
 	case n.never:
 		return "nothing"
 	case len(n.enum) == 1:
-		return cut(n.enum[0].String(), 120)
+		return brief(n.enum[0], 120)
 	case len(n.enum) > 1:
-		return cut("one of "+value.Array(n.enum...).String(), 200)
+		return cut("one of "+briefList(n.enum, 200), 200)
 	case n.kinds&everyKind != everyKind:
 		return n.typeNames()
 	case len(n.refs) > 0:

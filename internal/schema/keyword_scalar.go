@@ -3,6 +3,8 @@ package schema
 import (
 	"fmt"
 	"math/big"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/value"
@@ -29,25 +31,28 @@ func (k *enumKeyword) judge(t *trial, v value.Value, _ marks) bool {
 			list = k.others
 		}
 	}
+	if !t.spend(len(list) >> 1) {
+		return false
+	}
 	for i := range list {
-		if !t.spend(1) {
-			return false
-		}
-		if list[i].Kind() == v.Kind() && value.Equal(list[i], v) {
+		if list[i].Kind() == v.Kind() && t.equal(list[i], v) {
 			return true
 		}
 	}
-	if t.report == nil {
+	if t.stopped {
+		return false
+	}
+	if !t.wants() {
 		return false
 	}
 	if k.keyword == "const" {
 		t.fail(k.n, "const", v, failure{
-			expected: k.values[0].String(), message: "the value must be " + cut(k.values[0].String(), 120), hint: "Give exactly this value.",
+			expected: brief(k.values[0], maxExpected), message: "the value must be " + brief(k.values[0], 120), hint: "Give exactly this value.",
 		})
 		return false
 	}
 	t.fail(k.n, "enum", v, failure{
-		expected: value.Array(k.values...).String(), message: fmt.Sprintf("the value is none of the %d that are allowed", len(k.values)), hint: nearest(k.values, v),
+		expected: briefList(k.values, maxExpected), message: fmt.Sprintf("the value is none of the %d that are allowed", len(k.values)), hint: t.nearest(k.values, v),
 	})
 	return false
 }
@@ -97,16 +102,19 @@ func (k *boundsKeyword) judge(t *trial, v value.Value, _ marks) bool {
 		if t.report == nil {
 			break
 		}
-		t.fail(k.n, l.keyword, v, failure{expected: l.words(), message: "the number must be " + l.words(), hint: "Give a number that is " + l.words() + "."})
+		if t.wants() {
+			t.fail(k.n, l.keyword, v, failure{expected: l.words(), message: "the number must be " + l.words(), hint: "Give a number that is " + l.words() + "."})
+		}
 	}
 	return ok
 }
 
-// multipleKeyword is multipleOf. Whole numbers and short decimals are divided as 64-bit integers, others exactly as rationals.
+// multipleKeyword is multipleOf. Whole numbers and short decimals are divided as 64-bit integers, others exactly as large integers.
 type multipleKeyword struct {
-	n     *node
-	text  string
-	exact *big.Rat
+	n      *node
+	text   string
+	digits *big.Int // The divisor is digits × 10^power.
+	power  int
 	scaled
 }
 
@@ -118,7 +126,26 @@ type scaled struct {
 }
 
 func newMultiple(n *node, v value.Value) *multipleKeyword {
-	return &multipleKeyword{n: n, text: v.Text(), exact: v.Decimal().Rat(), scaled: scale(v.Text())}
+	k := &multipleKeyword{n: n, text: v.Text(), scaled: scale(v.Text())}
+	k.digits, k.power = integral(v.Text())
+	return k
+}
+
+// integral gives a number as digits × 10^power, without trailing zeros; its sign is left out.
+func integral(text string) (digits *big.Int, power int) {
+	mantissa, exponent := strings.TrimPrefix(text, "-"), ""
+	if i := strings.IndexAny(mantissa, "eE"); i >= 0 {
+		mantissa, exponent = mantissa[:i], mantissa[i+1:]
+		power, _ = strconv.Atoi(exponent)
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	all := strings.TrimRight(whole+fraction, "0")
+	power += len(whole) - len(all)
+	digits, ok := new(big.Int).SetString(all, 10)
+	if !ok {
+		return new(big.Int), 0 // No digit but zeros.
+	}
+	return digits, power
 }
 
 // scale reads a number of at most 15 digits without an exponent.
@@ -150,9 +177,9 @@ func scale(text string) scaled {
 	return s
 }
 
-func (k *multipleKeyword) divides(v value.Value) bool {
+func (k *multipleKeyword) divides(t *trial, v value.Value) bool {
 	if s := scale(v.Text()); s.small && k.small {
-		a, b := s.digits, k.digits
+		a, b := s.digits, k.scaled.digits
 		places := max(s.places, k.places)
 		var okA, okB bool
 		a, okA = times10(a, places-s.places)
@@ -161,7 +188,20 @@ func (k *multipleKeyword) divides(v value.Value) bool {
 			return a%b == 0
 		}
 	}
-	return new(big.Rat).Quo(v.Decimal().Rat(), k.exact).IsInt()
+	const large = 500 // Steps that a division of 128 digits is worth.
+	if !t.spend(large) {
+		return false
+	}
+	rest, power := integral(v.Text())
+	power -= k.power
+	if rest.Sign() == 0 {
+		return true
+	}
+	if power < 0 {
+		return false // Ten divides the divisor more often than the number, which has no trailing zeros.
+	}
+	shift := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(power)), k.digits)
+	return rest.Mod(rest.Mul(rest, shift), k.digits).Sign() == 0
 }
 
 func times10(n int64, power int) (int64, bool) {
@@ -175,10 +215,10 @@ func times10(n int64, power int) (int64, bool) {
 }
 
 func (k *multipleKeyword) judge(t *trial, v value.Value, _ marks) bool {
-	if k.divides(v) {
+	if k.divides(t, v) {
 		return true
 	}
-	if t.report != nil {
+	if t.wants() {
 		t.fail(k.n, "multipleOf", v, failure{expected: "a multiple of " + k.text, message: "the number must be a multiple of " + k.text, hint: "Round it to a multiple of " + k.text + "."})
 	}
 	return false
@@ -218,7 +258,7 @@ func (k *patternKeyword) judge(t *trial, v value.Value, _ marks) bool {
 	if t.matches(k.pattern, v.Text()) {
 		return true
 	}
-	if t.report != nil && !t.stopped {
+	if !t.stopped && t.wants() {
 		t.fail(k.n, "pattern", v, failure{
 			expected: k.pattern.source, message: "the text does not match the pattern " + cut(k.pattern.source, 120), hint: "Write it in the form that the pattern demands.",
 		})
@@ -239,7 +279,7 @@ func (k *formatKeyword) judge(t *trial, v value.Value, _ marks) bool {
 	if k.check(v.Text()) {
 		return true
 	}
-	if t.report != nil {
+	if t.wants() {
 		t.fail(k.n, "format", v, failure{expected: k.name, message: "the text is no valid " + k.name, hint: formatHint(k.name)})
 	}
 	return false

@@ -2,17 +2,13 @@ package schema
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
-	"unicode"
 )
 
-// pattern is a compiled regular expression. RE2 runs it in linear time where it can say the same; else the matcher does.
+// pattern is a compiled regular expression: the commonest forms need no search, the others are the matcher's.
 type pattern struct {
 	source  string
 	prefix  string // the whole pattern is "begins with this"
-	re      *regexp.Regexp
 	program *program
 	runs    *runs
 }
@@ -30,9 +26,11 @@ func (t *trial) matches(p pattern, s string) bool {
 	switch {
 	case p.runs != nil:
 		return t.spend(1+len(s)>>3) && p.runs.match(s)
-	case p.re != nil:
-		return t.spend(4+len(s)/2) && p.re.MatchString(s)
 	case p.program != nil:
+		const begin = 8 // Steps that beginning is worth.
+		if !t.spend(begin) {
+			return false
+		}
 		ok, ended := t.matcher.match(p.program, s, &t.steps)
 		if !ended {
 			t.stop()
@@ -59,17 +57,6 @@ func compilePattern(source string) (pattern, error) {
 	}
 	if p.runs = newRuns(e); p.runs != nil {
 		return p, nil
-	}
-	if !parser.fancy {
-		var b strings.Builder
-		emitRE2(&b, e)
-		const long = 1 << 20
-		if b.Len() < long {
-			if p.re, err = regexp.Compile(b.String()); err == nil {
-				return p, nil
-			}
-			p.re = nil // Repeats beyond 1,000: the matcher has no such bound.
-		}
 	}
 	p.program, err = assemble(e, parser.captures)
 	if err != nil {
@@ -104,81 +91,6 @@ func literalPrefix(e *rx) (string, bool) {
 }
 
 func matchesEmpty(e *rx) bool { return e.kind == rxRepeat && e.min == 0 }
-
-// emitRE2 writes the expression in RE2's syntax, with the same meaning.
-func emitRE2(b *strings.Builder, e *rx) {
-	switch e.kind {
-	case rxEmpty:
-	case rxSet:
-		emitSet(b, e.set)
-	case rxSequence:
-		for _, sub := range e.subs {
-			emitRE2(b, sub)
-		}
-	case rxEither:
-		b.WriteString("(?:")
-		for i, sub := range e.subs {
-			if i > 0 {
-				b.WriteByte('|')
-			}
-			emitRE2(b, sub)
-		}
-		b.WriteByte(')')
-	case rxRepeat:
-		b.WriteString("(?:")
-		emitRE2(b, e.subs[0])
-		b.WriteByte(')')
-		emitCount(b, e)
-	case rxCapture:
-		b.WriteString("(?:")
-		emitRE2(b, e.subs[0])
-		b.WriteByte(')')
-	case rxBegin:
-		b.WriteString(choose(e.lines, `(?m:^)`, `\A`))
-	case rxEnd:
-		b.WriteString(choose(e.lines, `(?m:$)`, `\z`))
-	case rxWordEdge:
-		b.WriteString(`\b`)
-	case rxNoWordEdge:
-		b.WriteString(`\B`)
-	case rxBackref, rxLook:
-		emitSet(b, nil) // Never reached: such expressions are the matcher's.
-	}
-}
-
-func choose(first bool, a, b string) string {
-	if first {
-		return a
-	}
-	return b
-}
-
-func emitCount(b *strings.Builder, e *rx) {
-	switch {
-	case e.min == 0 && e.max < 0:
-		b.WriteByte('*')
-	case e.min == 1 && e.max < 0:
-		b.WriteByte('+')
-	case e.min == 0 && e.max == 1:
-		b.WriteByte('?')
-	case e.max < 0:
-		fmt.Fprintf(b, "{%d,}", e.min)
-	default:
-		fmt.Fprintf(b, "{%d,%d}", e.min, e.max)
-	}
-}
-
-func emitSet(b *strings.Builder, set charset) {
-	if len(set) == 0 {
-		fmt.Fprintf(b, `[^\x{0}-\x{%x}]`, unicode.MaxRune)
-		return
-	}
-	b.WriteByte('[')
-	for i := 0; i < len(set); i += 2 {
-		fmt.Fprintf(b, `\x{%x}-\x{%x}`, set[i], set[i+1])
-	}
-	b.WriteByte(']')
-}
 
 // isRegex is the check of the format regex.
 func isRegex(s string) bool {

@@ -40,10 +40,11 @@ type Report struct {
 // KeywordLimit is the keyword of an entry that says that judging was given up.
 const KeywordLimit = "LIMIT"
 
-// Bounds of a report.
+// Bounds of a report. An entry costs about as much time as that many steps.
 const (
 	maxEntries   = 100
 	maxCollected = 2000
+	entrySteps   = 150
 	maxExpected  = 400
 	maxActual    = 160
 )
@@ -58,13 +59,22 @@ type collector struct {
 // failure is what a keyword says about a violation.
 type failure struct{ expected, actual, message, hint string }
 
-// fail adds an entry for a keyword of a node at the place at hand.
-func (t *trial) fail(n *node, keyword string, v value.Value, f failure) {
+// wants reports whether one more entry is collected, and takes its steps. It is asked before an entry is put together: doing that for each of
+// 100,000 faulty items took minutes.
+func (t *trial) wants() bool {
 	if t.report == nil {
-		return
+		return false
 	}
 	if len(t.report.entries) >= maxCollected {
 		t.report.more++
+		return false
+	}
+	return t.spend(entrySteps + len(t.path))
+}
+
+// fail adds an entry for a keyword of a node at the place at hand. Callers ask wants first.
+func (t *trial) fail(n *node, keyword string, v value.Value, f failure) {
+	if t.report == nil {
 		return
 	}
 	if f.actual == "" {
@@ -77,15 +87,15 @@ func (t *trial) fail(n *node, keyword string, v value.Value, f failure) {
 }
 
 func (t *trial) pointer() string {
-	pointer := ""
+	var b []byte
 	for _, token := range t.path {
 		if token.index >= 0 {
-			pointer = value.AppendIndex(pointer, token.index)
+			b = strconv.AppendInt(append(b, '/'), int64(token.index), 10)
 		} else {
-			pointer = value.AppendPointer(pointer, token.name)
+			b = append(b, value.AppendPointer("", token.name)...)
 		}
 	}
-	return pointer
+	return string(b)
 }
 
 // place gives the schema pointer of a node's keyword.
@@ -102,18 +112,15 @@ func (n *node) place(keyword string) string {
 
 // actual writes a value for a report without writing more of it than is shown.
 func actual(v value.Value) string {
-	if v.Kind() == value.KindString && len(v.Text()) > 2*maxActual {
-		return cut(value.String(cut(v.Text(), maxActual)).String(), maxActual)
-	}
 	const fewMembers = 50
 	if v.Len() > fewMembers {
 		return fmt.Sprintf("%s with %d members", article(v.Kind()), v.Len())
 	}
-	return cut(v.String(), maxActual)
+	return brief(v, maxActual)
 }
 
 func (t *trial) failType(n *node, v value.Value) bool {
-	if t.report != nil {
+	if t.wants() {
 		names := n.typeNames()
 		t.fail(n, "type", v, failure{expected: names, message: fmt.Sprintf("the value must be %s, not %s", names, v.Kind()), hint: typeHint(n, v)})
 	}
@@ -136,7 +143,7 @@ func typeHint(n *node, v value.Value) string {
 }
 
 func (t *trial) failNever(n *node, v value.Value) bool {
-	if t.report != nil {
+	if t.wants() {
 		t.report.entries = append(t.report.entries, Entry{
 			Keyword: "false", Pointer: t.pointer(), SchemaPointer: n.place(""), Expected: "nothing", Actual: actual(v),
 			Message: "no value is allowed here", Hint: "Leave it out.",
@@ -147,14 +154,14 @@ func (t *trial) failNever(n *node, v value.Value) bool {
 
 // failUnexpected says that a member or item must not be there.
 func (t *trial) failUnexpected(n *node, keyword, name string, v value.Value) bool {
-	if t.report == nil {
+	if !t.wants() {
 		return false
 	}
 	f := failure{expected: "no more items", message: "the array has more items than are allowed", hint: "Leave the item out."}
 	if name != "" || !strings.HasSuffix(strings.ToLower(keyword), "items") {
 		f = failure{expected: "no such member", message: fmt.Sprintf("the member %s is not allowed", quote(name)), hint: "Leave it out."}
 		if n.object != nil {
-			if near := n.object.nearest(name); near != "" {
+			if near := t.nearestName(n.object, name); near != "" {
 				f.hint = fmt.Sprintf("Leave it out, or is %s meant?", quote(near))
 			}
 		}
@@ -164,7 +171,7 @@ func (t *trial) failUnexpected(n *node, keyword, name string, v value.Value) boo
 }
 
 func (t *trial) failCount(n *node, keyword string, v value.Value, bound int, what string) bool {
-	if t.report == nil {
+	if !t.wants() {
 		return false
 	}
 	count := v.Len()
@@ -202,9 +209,13 @@ func (t *trial) failChoice(n *node, keyword string, branches []*node, v value.Va
 		}
 	}
 	t.report = outer
-	expected := make([]string, len(branches))
-	for i, b := range branches {
-		expected[i] = b.summary()
+	if !t.wants() {
+		return
+	}
+	var expected []string
+	for i, size := 0, 0; i < len(branches) && size < maxExpected; i++ {
+		expected = append(expected, branches[i].summary())
+		size += len(expected[i])
 	}
 	t.fail(n, keyword, v, failure{
 		expected: strings.Join(slices.Compact(expected), " | "), message: fmt.Sprintf("the value fits none of the %d alternatives", len(branches)),
@@ -247,8 +258,15 @@ func (c *collector) finish() Report {
 	return r
 }
 
-// comparePointers orders pointers token by token, numbers by their value.
+// comparePointers orders pointers token by token, numbers by their value and before names.
 func comparePointers(a, b string) int {
+	same := 0 // Behind the last slash of what both begin with: deep pointers mostly begin alike.
+	for i := 0; i < len(a) && i < len(b) && a[i] == b[i]; i++ {
+		if a[i] == '/' {
+			same = i
+		}
+	}
+	a, b = a[same:], b[same:]
 	for a != "" || b != "" {
 		var x, y string
 		x, a = nextToken(a)
@@ -256,14 +274,28 @@ func comparePointers(a, b string) int {
 		if x == y {
 			continue
 		}
-		i, errX := strconv.Atoi(x)
-		j, errY := strconv.Atoi(y)
-		if errX == nil && errY == nil && i != j {
+		i, isX := indexToken(x)
+		j, isY := indexToken(y)
+		switch {
+		case isX && isY && i != j:
 			return cmp.Compare(i, j)
+		case isX && !isY:
+			return -1
+		case !isX && isY:
+			return 1
 		}
 		return strings.Compare(x, y)
 	}
 	return 0
+}
+
+// indexToken reads "/12".
+func indexToken(token string) (int, bool) {
+	if len(token) < 2 || !isDigit(token[1]) {
+		return 0, false
+	}
+	i, err := strconv.Atoi(token[1:])
+	return i, err == nil
 }
 
 func nextToken(pointer string) (token, rest string) {
@@ -274,18 +306,6 @@ func nextToken(pointer string) (token, rest string) {
 		return pointer[:i+1], pointer[i+1:]
 	}
 	return pointer, ""
-}
-
-// cut shortens a text to a count of bytes at a code point's border.
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	limit -= len("…")
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit] + "…"
 }
 
 func article(k value.Kind) string {
@@ -299,19 +319,22 @@ func article(k value.Kind) string {
 	}
 }
 
+// Comparing a text with another one, letter by letter, costs about as much time as that many steps.
+const distanceSteps = 250
+
 // nearest names the allowed value that is meant where one differs only in case, space or a few letters.
-func nearest(allowed []value.Value, v value.Value) string {
+func (t *trial) nearest(allowed []value.Value, v value.Value) string {
 	best, distance := "", 4
-	const many = 200
-	for i, a := range allowed {
-		if i >= many || v.Kind() != value.KindString {
-			break
-		}
-		if a.Kind() != value.KindString {
-			continue
-		}
-		if d := editDistance(strings.ToLower(strings.TrimSpace(v.Text())), strings.ToLower(a.Text())); d < distance && d <= len(a.Text())/2 {
-			best, distance = a.Text(), d
+	const many, long = 200, 80
+	if v.Kind() == value.KindString && len(v.Text()) < long {
+		text := strings.ToLower(strings.TrimSpace(v.Text()))
+		for _, a := range allowed[:min(len(allowed), many)] {
+			if a.Kind() != value.KindString || len(a.Text()) > long || !t.spend(distanceSteps) {
+				continue
+			}
+			if d := editDistance(text, strings.ToLower(a.Text())); d < distance && d <= len(a.Text())/2 {
+				best, distance = a.Text(), d
+			}
 		}
 	}
 	if best != "" {
@@ -320,12 +343,20 @@ func nearest(allowed []value.Value, v value.Value) string {
 	return "Give one of the allowed values."
 }
 
-func (k *objectKeyword) nearest(name string) string {
+// nearestName names the property that is meant where one differs only in case or a few letters.
+func (t *trial) nearestName(k *objectKeyword, name string) string {
 	best, distance := "", 3
-	const many = 200
+	const many, long = 200, 80
+	if len(name) > long {
+		return ""
+	}
+	text := strings.ToLower(name)
 	for i := range k.properties[:min(k.named, many)] {
 		p := &k.properties[i]
-		if d := editDistance(strings.ToLower(name), strings.ToLower(p.name)); d < distance && d <= len(p.name)/2 {
+		if len(p.name) > long || !t.spend(distanceSteps) {
+			continue
+		}
+		if d := editDistance(text, strings.ToLower(p.name)); d < distance && d <= len(p.name)/2 {
 			best, distance = p.name, d
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -122,7 +123,7 @@ func compileUntil(ctx context.Context, raw value.Value, o Options) (*Schema, err
 	}
 	s := &Schema{raw: raw, root: root, draft: root.resource.draft, advice: c.advice, size: len(canonical) + c.weight, scoped: c.scoped, extractive: c.extractive}
 	s.hash = contentHash(canonical, s.draft, o.AnnotateFormat, c.followed())
-	s.trials.New = func() any { return &trial{scoped: s.scoped, source: s.source} }
+	s.trials.New = func() any { return &trial{scoped: s.scoped, source: s.source, seed: maphash.MakeSeed()} }
 	return s, nil
 }
 
