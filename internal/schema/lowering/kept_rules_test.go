@@ -45,7 +45,8 @@ func TestKeptFindsWhatALoweringLoses(t *testing.T) {
 		{
 			"an enum and a required member are lost", `{"type":"object","properties":{"a":{"enum":["x","y"]},"b":{"const":7}},"required":["a","b"]}`,
 			`{"a":"x","b":7}`,
-			`{"type":"object","properties":{"a":{"type":"string"},"b":{"const":7}},"required":["b"]}`, same, []string{"/a enum", "/a required"},
+			`{"type":"object","properties":{"a":{"type":"string"},"b":{"const":7}},"required":["b"]}`, same,
+			[]string{"/a enum", "/a required"},
 		},
 		{
 			"a const is lost", `{"properties":{"b":{"const":7}}}`, `{"b":7}`, `{"properties":{"b":{"type":"number"}}}`, same, []string{"/b const"},
@@ -57,7 +58,8 @@ func TestKeptFindsWhatALoweringLoses(t *testing.T) {
 			"below items, prefixItems, additionalProperties, allOf and $ref",
 			`{"type":"object","properties":{"t":{"prefixItems":[{"const":"k"}],"items":{"$ref":"#/$defs/E"}}},"additionalProperties":{"required":["r"]},
 			  "allOf":[{"properties":{"t":{"prefixItems":[{},{"enum":["e","f"]}]}}}],"$defs":{"E":{"enum":["e"]}}}`,
-			`{"t":["k","e"],"z":{"r":1}}`, `{"type":"object"}`, same, []string{"/t/0 const", "/t/1 enum", "/z/r required"},
+			`{"t":["k","e"],"z":{"r":1}}`, `{"type":"object"}`, same,
+			[]string{"/t/0 const", "/t/1 enum", "/z/r required"},
 		},
 		{
 			"what holds on a condition is not asked for",
@@ -71,7 +73,8 @@ func TestKeptFindsWhatALoweringLoses(t *testing.T) {
 		{
 			"nothing beside $ref in draft 7",
 			`{"$schema":"http://json-schema.org/draft-07/schema#","$ref":"#/definitions/A","required":["a"],"definitions":{"A":{"required":["b"]}}}`,
-			`{"a":1,"b":1}`, `{}`, same, []string{"/b required"},
+			`{"a":1,"b":1}`, `{}`, same,
+			[]string{"/b required"},
 		},
 		{
 			"const is no keyword of draft 4", `{"$schema":"http://json-schema.org/draft-04/schema#","const":1}`, `1`, `{}`, same, nil,
@@ -80,7 +83,8 @@ func TestKeptFindsWhatALoweringLoses(t *testing.T) {
 			"a cycle of references",
 			`{"$ref":"#/$defs/A","$defs":{"A":{"properties":{"a":{"$ref":"#/$defs/A"},"k":{"const":1}},"allOf":[{"$ref":"#/$defs/B"}]},
 			  "B":{"properties":{"a":{"required":["k"]}}}}}`,
-			`{"a":{"a":{"k":1},"k":1},"k":1}`, `{}`, same, []string{"/a/a/k const", "/a/a/k required", "/a/k const", "/a/k required", "/k const"},
+			`{"a":{"a":{"k":1},"k":1},"k":1}`, `{}`, same,
+			[]string{"/a/a/k const", "/a/a/k required", "/a/k const", "/a/k required", "/k const"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
