@@ -65,17 +65,6 @@ func checkedProfiles() []string {
 	}
 }
 
-// checkStrict checks OpenAI's strict subset.
-func checkStrict(root value.Value) []string { return checkSubset("openai", lowering.Strict, root) }
-
-// checkGrammar checks what an engine compiles: llguidance, or llama.cpp's own converter.
-func checkGrammar(root value.Value, converter bool) []string {
-	if converter {
-		return checkSubset("llamacpp", lowering.Grammar, root)
-	}
-	return checkSubset("llamacpp:llguidance", lowering.Grammar, root)
-}
-
 func itemsOf(array value.Value) (items []value.Value) {
 	for _, v := range array.Items() {
 		items = append(items, v)
