@@ -122,28 +122,59 @@ func TestSuiteRequiredPassesInEveryDraft(t *testing.T) {
 	}
 }
 
-func TestSuiteOptionalIsMeasured(t *testing.T) {
+// suiteMisses are the optional cases that do not come right, each with its reason. One that comes right after all is to be taken out.
+func suiteMisses() map[string]string {
+	// Section 8.1 and 8.3 to 8.5 of draft 7's validation: contentEncoding and contentMediaType "MAY" be validated. Since 2019-09 (section 8.2) they must
+	// not be by default, and schemas seldom say which draft they mean: they are annotations in every draft.
+	const content = "draft 7, validation, section 8.1: an implementation may judge encoded content; we annotate, as newer drafts demand"
+	return map[string]string{
+		"draft7/content.json/validation of string-encoded content based on media type/an invalid JSON document":             content,
+		"draft7/content.json/validation of binary string-encoding/an invalid base64 string (% is not a valid character)":    content,
+		"draft7/content.json/validation of binary-encoded media type documents/a validly-encoded invalid JSON document":     content,
+		"draft7/content.json/validation of binary-encoded media type documents/an invalid base64 string that is valid JSON": content,
+	}
+}
+
+func TestSuiteOptionalMissesAreListed(t *testing.T) {
 	t.Parallel()
 	root := sharedtest.Dir(t, "data", "json-schema-test-suite", "tests")
 	remotes := suiteRemotes(t)
+	misses := suiteMisses()
 	for name, draft := range suiteDrafts() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			files, _ := filepath.Glob(filepath.Join(root, name, "optional", "*.json"))
-			formats, _ := filepath.Glob(filepath.Join(root, name, "optional", "format", "*.json"))
-			total, failed := 0, 0
-			for _, file := range append(files, formats...) {
-				right, wrong := runSuite(t, file, Options{Draft: draft, Remotes: remotes, AnnotateFormat: !strings.Contains(file, "/format/") && !strings.Contains(file, "ecmascript")})
-				total += right
-				failed += len(wrong)
+		total := map[string]int{}
+		right := map[string]int{}
+		for _, folder := range []string{"optional", "optional/format"} {
+			files, _ := filepath.Glob(filepath.Join(root, name, folder, "*.json"))
+			if len(files) == 0 {
+				t.Fatalf("no tests in %s/%s", name, folder)
+			}
+			for _, file := range files {
+				annotate := folder == "optional" && !strings.Contains(file, "ecmascript")
+				n, wrong := runSuite(t, file, Options{Draft: draft, Remotes: remotes, AnnotateFormat: annotate})
+				right[folder] += n
+				total[folder] += n + len(wrong)
 				for _, w := range wrong {
-					t.Logf("%s: %s", filepath.Base(file), w)
+					known := ""
+					for miss, reason := range misses {
+						if strings.HasPrefix(name+"/"+filepath.Base(file)+"/"+w, miss+": ") {
+							known = reason
+							delete(misses, miss)
+							break
+						}
+					}
+					if known == "" {
+						t.Errorf("%s/%s: %s; it is not among the known misses", name, filepath.Base(file), w)
+					}
 				}
 			}
-			t.Logf("%s: %d optional tests right, %d not", name, total, failed)
-			if failed > 12 {
-				t.Errorf("%s: %d optional tests are not right; the known ones are fewer", name, failed)
+			const enough = 95
+			if share := 100 * float64(right[folder]) / float64(total[folder]); share < enough {
+				t.Errorf("%s/%s: %.1f %% are right, want %d %%", name, folder, share, enough)
 			}
-		})
+			t.Logf("%s/%s: %d of %d right (%.1f %%)", name, folder, right[folder], total[folder], 100*float64(right[folder])/float64(total[folder]))
+		}
+	}
+	for miss := range misses {
+		t.Errorf("%s comes right: take it out of the known misses", miss)
 	}
 }
