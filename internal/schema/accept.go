@@ -55,7 +55,7 @@ func (s *Schema) explain(ctx context.Context, v value.Value, steps int) Report {
 func limitEntry(ctx context.Context) Entry {
 	e := Entry{
 		Keyword: KeywordLimit, Expected: fmt.Sprintf("at most %d steps", judgeSteps), Message: "judging this value by this schema takes too many steps and was given up",
-		Hint: "Simplify the schema: alternatives within alternatives multiply.",
+		Hint: "Simplify the schema: alternatives within alternatives multiply, and so do rules that go through an array for each of its items.",
 	}
 	if ctx.Err() != nil {
 		e.Message, e.Hint = "judging was stopped before it ended", "Allow more time."

@@ -34,9 +34,8 @@ func (k *rulesKeyword) judge(t *trial, v value.Value, _ marks) bool {
 	ok := true
 	for i := range k.list {
 		r := &k.list[i]
-		e := evaluation{t: t, left: ruleSteps, frame: make([]any, r.program.slots)}
-		e.frame[0] = ofData(v)
-		x, err := r.program.eval(&e)
+		e := r.program.begin(t, v)
+		x, err := r.program.eval(e)
 		if errors.Is(err, errRuleSteps) {
 			t.stop() // Not merely a "no", which not and if would turn around.
 			return false
@@ -48,7 +47,7 @@ func (k *rulesKeyword) judge(t *trial, v value.Value, _ marks) bool {
 			return false
 		}
 		if err == nil {
-			k.fail(t, r, v, r.failure(x, &e))
+			k.fail(t, r, v, r.failure(x, e))
 			continue
 		}
 		var fault *ruleFault

@@ -96,18 +96,18 @@ func add(e *evaluation, args []any) (any, error) {
 			}
 			return a + b, nil
 		}
-	case array:
-		if b, ok := args[1].(array); ok {
+	case *array:
+		if b, ok := args[1].(*array); ok {
 			if err := e.spend((1 + numberPrice) * (a.len() + b.len())); err != nil {
 				return nil, err
 			}
 			made := make([]any, 0, a.len()+b.len())
-			for _, l := range []array{a, b} {
+			for _, l := range []*array{a, b} {
 				for i := range l.len() {
 					made = append(made, l.at(i))
 				}
 			}
-			return array{made: made}, nil
+			return &array{made: made}, nil
 		}
 	case time.Time:
 		if b, ok := args[1].(time.Duration); ok {
@@ -165,9 +165,10 @@ func arithmetic(name string) function {
 			return priced(e, a.words()*b.words(), func() (exact, error) { return a.mul(b) })
 		case operators.Divide:
 			const work = 10 // A division looks for the end of the quotient first.
-			return priced(e, 1+work*(a.words()+b.words()), func() (exact, error) { return a.quo(b) })
+			return priced(e, work*(1+a.words()+b.words()), func() (exact, error) { return a.quo(b) })
 		default:
-			return priced(e, 1+apart(a, b), func() (exact, error) { return a.rem(b) })
+			const base = 4
+			return priced(e, base+apart(a, b), func() (exact, error) { return a.rem(b) })
 		}
 	}
 }
@@ -201,7 +202,7 @@ func not(_ *evaluation, args []any) (any, error) {
 // contained is the operator in.
 func contained(e *evaluation, args []any) (any, error) {
 	switch in := args[1].(type) {
-	case array:
+	case *array:
 		for i := range in.len() {
 			if same, err := e.equal(args[0], in.at(i)); same || err != nil {
 				return same, err
@@ -228,7 +229,7 @@ func size(e *evaluation, args []any) (any, error) {
 			n++
 		}
 		return exactInt(int64(n)), nil
-	case array:
+	case *array:
 		return exactInt(int64(x.len())), nil
 	case record:
 		return exactInt(int64(x.len())), nil

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"math/big"
 	"strconv"
 	"strings"
@@ -10,7 +11,10 @@ import (
 
 // exact is a number of a rule: coefficient × 10^exponent, without any rounding. Numbers of data have at most 128 characters and exponents
 // within ±400; what is computed of them stays within the bounds below, or is an error.
+//
+// Coefficients below 2^62, which are nearly all, are kept in i and cost no allocation; c is nil then.
 type exact struct {
+	i int64
 	c *big.Int
 	e int
 }
@@ -24,7 +28,37 @@ const (
 	quotientDigits = 34
 )
 
-func exactInt(i int64) exact { return exact{c: big.NewInt(i)} }
+func exactInt(i int64) exact { return wide(big.NewInt(i), 0) }
+
+// wide makes a number of any coefficient.
+func wide(c *big.Int, e int) exact {
+	const small = 62
+	if c.BitLen() <= small {
+		return exact{i: c.Int64(), e: e}
+	}
+	return exact{c: c, e: e}
+}
+
+// big gives the coefficient, which must not be changed.
+func (x exact) big() *big.Int {
+	if x.c == nil {
+		return big.NewInt(x.i)
+	}
+	return x.c
+}
+
+func (x exact) sign() int {
+	switch {
+	case x.c != nil:
+		return x.c.Sign()
+	case x.i < 0:
+		return -1
+	case x.i > 0:
+		return 1
+	default:
+		return 0
+	}
+}
 
 // exactOf reads a JSON number.
 func exactOf(v value.Value) exact {
@@ -46,49 +80,64 @@ func parseExact(s string) (exact, bool) {
 		e -= len(mantissa) - i - 1
 		mantissa = mantissa[:i] + mantissa[i+1:]
 	}
-	const short = 18
+	const short = 18 // A sign and 17 digits, or 18 digits.
 	if len(mantissa) <= short {
 		i, err := strconv.ParseInt(mantissa, 10, 64)
-		return exact{big.NewInt(i), e}, err == nil
+		return exact{i: i, e: e}, err == nil
 	}
 	c, ok := new(big.Int).SetString(mantissa, 10)
-	return exact{c, e}, ok
+	if !ok {
+		return exact{}, false
+	}
+	return wide(c, e), true
 }
 
 // bounded gives the number where it keeps the bounds.
 func (x exact) bounded() (exact, error) {
 	const bits = maxDigits * 3322 / 1000 // log2 of 10
-	if x.c.BitLen() <= bits && x.e <= maxExponent && x.e >= -maxExponent {
-		return x, nil
-	}
-	if x = x.shortest(); x.c.BitLen() <= bits && x.e <= maxExponent && x.e >= -maxExponent {
-		return x, nil
+	for range 2 {
+		if (x.c == nil || x.c.BitLen() <= bits) && x.e <= maxExponent && x.e >= -maxExponent {
+			return x, nil
+		}
+		x = x.shortest()
 	}
 	return exact{}, &ruleFault{"a result has too many digits", "Keep numbers within " + strconv.Itoa(maxDigits) + " digits."}
 }
 
 // shortest takes the zeros off the end of the coefficient.
 func (x exact) shortest() exact {
-	if x.c.Sign() == 0 {
-		return exact{c: x.c}
+	if x.c == nil {
+		if x.i == 0 {
+			return exact{}
+		}
+		for x.i%10 == 0 {
+			x.i, x.e = x.i/10, x.e+1
+		}
+		return x
 	}
 	c, rest, ten := new(big.Int).Set(x.c), new(big.Int), big.NewInt(10)
 	for q := new(big.Int); ; x.e++ {
 		if q.QuoRem(c, ten, rest); rest.Sign() != 0 {
-			return exact{c, x.e}
+			return wide(c, x.e)
 		}
 		c, q = q, c
 	}
 }
 
+// maxPower is the highest power of ten that an int64 holds.
+const maxPower = 18
+
+func smallTenTo(n int) int64 {
+	p := int64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}
+
 func tenTo(n int) *big.Int {
-	const small = 18
-	if n <= small {
-		p := int64(1)
-		for range n {
-			p *= 10
-		}
-		return big.NewInt(p)
+	if n <= maxPower {
+		return big.NewInt(smallTenTo(n))
 	}
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }
@@ -96,45 +145,80 @@ func tenTo(n int) *big.Int {
 // at gives the coefficient for a smaller or equal exponent.
 func (x exact) at(e int) *big.Int {
 	if x.e == e {
-		return x.c
+		return x.big()
 	}
-	return new(big.Int).Mul(x.c, tenTo(x.e-e))
+	return new(big.Int).Mul(x.big(), tenTo(x.e-e))
+}
+
+// smallAt is at for what an int64 of 62 bits holds.
+func (x exact) smallAt(e int) (int64, bool) {
+	if x.c != nil || x.e-e > maxPower {
+		return 0, false
+	}
+	const most = 1 << 62
+	p := smallTenTo(x.e - e)
+	if x.i >= most/p || x.i <= -most/p {
+		return 0, false
+	}
+	return x.i * p, true
 }
 
 func (x exact) add(y exact) (exact, error) {
 	e := min(x.e, y.e)
-	return exact{new(big.Int).Add(x.at(e), y.at(e)), e}.bounded()
+	if a, ok := x.smallAt(e); ok {
+		if b, ok := y.smallAt(e); ok {
+			const most = 1 << 62
+			if sum := a + b; sum < most && sum > -most { // Two of 62 bits have at most 63.
+				return exact{i: sum, e: e}.bounded()
+			}
+		}
+	}
+	return wide(new(big.Int).Add(x.at(e), y.at(e)), e).bounded()
 }
 
 func (x exact) sub(y exact) (exact, error) { return x.add(y.neg()) }
 
-func (x exact) neg() exact { return exact{new(big.Int).Neg(x.c), x.e} }
+func (x exact) neg() exact {
+	if x.c == nil {
+		return exact{i: -x.i, e: x.e}
+	}
+	return exact{c: new(big.Int).Neg(x.c), e: x.e}
+}
 
 func (x exact) mul(y exact) (exact, error) {
-	return exact{new(big.Int).Mul(x.c, y.c), x.e + y.e}.bounded()
+	const half = 1 << 31
+	if x.c == nil && y.c == nil && x.i < half && x.i > -half && y.i < half && y.i > -half {
+		return exact{i: x.i * y.i, e: x.e + y.e}.bounded()
+	}
+	return wide(new(big.Int).Mul(x.big(), y.big()), x.e+y.e).bounded()
 }
 
 func (x exact) cmp(y exact) int {
-	if a, b := x.c.Sign(), y.c.Sign(); a != b || a == 0 {
+	if a, b := x.sign(), y.sign(); a != b || a == 0 {
 		return a - b
 	}
 	e := min(x.e, y.e)
+	if a, ok := x.smallAt(e); ok {
+		if b, ok := y.smallAt(e); ok {
+			return cmp.Compare(a, b)
+		}
+	}
 	return x.at(e).Cmp(y.at(e))
 }
 
 // quo divides: exactly where the quotient ends within the bounds, else to 34 significant digits, half to even.
 func (x exact) quo(y exact) (exact, error) {
-	if y.c.Sign() == 0 {
+	if y.sign() == 0 {
 		return exact{}, &ruleFault{"a number is divided by 0", "Test the divisor first: x != 0 && …"}
 	}
-	if x.c.Sign() == 0 {
-		return exactInt(0), nil
+	if x.sign() == 0 {
+		return exact{}, nil
 	}
-	ratio := new(big.Rat).SetFrac(x.c, y.c)
+	ratio := new(big.Rat).SetFrac(x.big(), y.big())
 	e := x.e - y.e
 	if n, ends := places(ratio.Denom()); ends {
 		c := new(big.Int).Mul(ratio.Num(), tenTo(n))
-		if q, err := (exact{c.Quo(c, ratio.Denom()), e - n}).bounded(); err == nil {
+		if q, err := wide(c.Quo(c, ratio.Denom()), e-n).bounded(); err == nil {
 			return q, nil
 		}
 	}
@@ -151,7 +235,7 @@ func (x exact) quo(y exact) (exact, error) {
 		q.QuoRem(num, den, rest)
 	}
 	roundEven(q, rest, den)
-	return exact{q, e - shift}.bounded()
+	return wide(q, e-shift).bounded()
 }
 
 // places tells how many decimal places the fractions of a denominator have, where they end.
@@ -191,11 +275,11 @@ func digitCount(c *big.Int) int { return len(new(big.Int).Abs(c).String()) }
 
 // rem gives what is left of a division that is cut to a whole number; it has the sign of x.
 func (x exact) rem(y exact) (exact, error) {
-	if y.c.Sign() == 0 {
+	if y.sign() == 0 {
 		return exact{}, &ruleFault{"a number is divided by 0", "Test the divisor first: x != 0 && …"}
 	}
 	e := min(x.e, y.e)
-	return exact{new(big.Int).Rem(x.at(e), y.at(e)), e}.bounded()
+	return wide(new(big.Int).Rem(x.at(e), y.at(e)), e).bounded()
 }
 
 // rounding says where a number goes that lies between two.
@@ -214,7 +298,7 @@ func (x exact) rounded(n int, r rounding) (exact, error) {
 		return x, nil
 	}
 	unit := tenTo(-n - x.e)
-	q, rest := new(big.Int).QuoRem(x.c, unit, new(big.Int))
+	q, rest := new(big.Int).QuoRem(x.big(), unit, new(big.Int))
 	sign := rest.Sign()
 	twice := new(big.Int).Abs(rest)
 	away := false
@@ -230,14 +314,14 @@ func (x exact) rounded(n int, r rounding) (exact, error) {
 	if away {
 		q.Add(q, big.NewInt(int64(sign)))
 	}
-	return exact{q, -n}.bounded()
+	return wide(q, -n).bounded()
 }
 
 // index gives the number as a place in a list.
 func (x exact) index() (int, bool) {
 	whole := x.shortest()
 	const far = 9
-	if whole.e < 0 || whole.e > far || whole.c.BitLen() > 31 {
+	if whole.e < 0 || whole.e > far || whole.big().BitLen() > 31 {
 		return 0, false
 	}
 	n := whole.at(0)
@@ -248,12 +332,17 @@ func (x exact) index() (int, bool) {
 }
 
 // words is the size of the coefficient in machine words: what an operation costs.
-func (x exact) words() int { return x.c.BitLen() >> 6 }
+func (x exact) words() int {
+	if x.c == nil {
+		return 0
+	}
+	return x.c.BitLen() >> 6
+}
 
 // String gives the canonical text of package value where the number is one that JSON text may hold.
 func (x exact) String() string {
 	x = x.shortest()
-	text := x.c.String()
+	text := x.big().String()
 	if x.e != 0 {
 		text += "e" + strconv.Itoa(x.e)
 	}

@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/promptd/promptd/internal/value"
 )
 
-// A rule on one value ends after so many steps, which is enough to go through an array of ten thousand items. A step of a rule is worth several steps of the
-// trial: it goes through closures and boxes its results.
+// A rule on one value ends after so many steps, which is enough to sum up an array of ten thousand items. A step of a rule is worth several
+// steps of the trial: it goes through closures and boxes its results. One rule to its end is worth less than explainSteps, so that what it
+// says can be reported.
 const (
-	ruleSteps     = 100_000
-	ruleStepPrice = 4
+	ruleSteps     = 80_000
+	ruleStepPrice = 6
 )
 
 // errRuleSteps says that a rule takes too many steps, or that the trial has ended: nothing absorbs it.
@@ -26,8 +29,23 @@ func (f *ruleFault) Error() string { return f.message }
 type evaluation struct {
 	t    *trial
 	left int
-	// frame holds self and the variables of the macros under way, stack the arguments of calls.
-	frame, stack []any
+	// frame holds self and the variables of the macros under way.
+	frame []outcome
+	// stack holds the arguments of calls.
+	stack []any
+}
+
+// begin makes the run of a program on a value.
+func (p *ruleProgram) begin(t *trial, self value.Value) *evaluation {
+	e := &evaluation{t: t, left: ruleSteps, frame: make([]outcome, p.slots)}
+	e.frame[0].x = ofData(self)
+	return e
+}
+
+// outcome is a variable: a value, or the fault that an accumulator has met.
+type outcome struct {
+	x   any
+	err error
 }
 
 // spend takes steps from the rule's own budget and from the trial's.
@@ -49,7 +67,7 @@ func constant(x any) expr {
 }
 
 func variable(slot int) expr {
-	return func(e *evaluation) (any, error) { return e.frame[slot], e.spend(1) }
+	return func(e *evaluation) (any, error) { return e.frame[slot].x, e.spend(1) }
 }
 
 // call evaluates the arguments in order, then the function.
@@ -160,7 +178,7 @@ func missing(path, name string) *ruleFault {
 // index is operand[key].
 func index(e *evaluation, args []any) (any, error) {
 	switch x := args[0].(type) {
-	case array:
+	case *array:
 		n, ok := args[1].(exact)
 		if !ok {
 			return nil, mismatch("indexed with", x, args[1])
@@ -194,7 +212,7 @@ func makeList(items []expr) expr {
 				return nil, err
 			}
 		}
-		return array{made: made}, e.spend(1)
+		return &array{made: made}, e.spend(1)
 	}
 }
 
@@ -242,7 +260,7 @@ func (f *fold) eval(e *evaluation) (any, error) {
 	}
 	n, at := 0, func(int) any { return nil }
 	switch x := over.(type) {
-	case array:
+	case *array:
 		n, at = x.len(), x.at
 	case record:
 		n, at = x.len(), func(i int) any { key, _ := x.at(i); return key }
@@ -255,7 +273,7 @@ func (f *fold) eval(e *evaluation) (any, error) {
 	}
 	var fault error
 	for i := range n {
-		e.frame[f.item], e.frame[f.accu] = at(i), outcome{accu, fault}
+		e.frame[f.item].x, e.frame[f.accu] = at(i), outcome{accu, fault}
 		more, err := truth("a macro", f.cond, e)
 		if err != nil {
 			return nil, err
@@ -271,15 +289,9 @@ func (f *fold) eval(e *evaluation) (any, error) {
 	return f.result(e)
 }
 
-// outcome is an accumulator: a value or a fault.
-type outcome struct {
-	x   any
-	err error
-}
-
 func accumulator(slot int) expr {
 	return func(e *evaluation) (any, error) {
-		o, _ := e.frame[slot].(outcome)
+		o := e.frame[slot]
 		if o.err != nil {
 			return nil, o.err
 		}
@@ -290,11 +302,11 @@ func accumulator(slot int) expr {
 // grow is the step of map and filter: the list under way is nobody else's, so that it grows in place.
 func grow(slot int, items []expr) expr {
 	return func(e *evaluation) (any, error) {
-		o, _ := e.frame[slot].(outcome)
+		o := e.frame[slot]
 		if o.err != nil {
 			return nil, o.err
 		}
-		l, _ := o.x.(array)
+		l, _ := o.x.(*array)
 		for _, item := range items {
 			x, err := item(e)
 			if err != nil {

@@ -8,7 +8,7 @@ import (
 
 // eachNumber goes through the numbers of a list.
 func eachNumber(e *evaluation, name string, x any, f func(i int, n exact) error) error {
-	l, ok := x.(array)
+	l, ok := x.(*array)
 	if !ok {
 		return &ruleFault{name + " is given " + kindName(x), "Give an array of numbers there."}
 	}
@@ -54,7 +54,7 @@ func aggregate(name string) function {
 
 // unique reports whether all items of a list differ. Scalars are looked up, so that a long list of keys takes one step each.
 func unique(e *evaluation, args []any) (any, error) {
-	l, ok := args[0].(array)
+	l, ok := args[0].(*array)
 	if !ok {
 		return nil, &ruleFault{"unique is given " + kindName(args[0]), "Give an array there."}
 	}
@@ -71,7 +71,7 @@ func unique(e *evaluation, args []any) (any, error) {
 			key = "s" + x
 		case time.Time:
 			key = "t" + x.UTC().Format(time.RFC3339Nano)
-		case array, record:
+		case *array, record:
 			for j := range i {
 				if same, err := e.equal(x, l.at(j)); same || err != nil {
 					return !same, err
@@ -106,10 +106,11 @@ func rounded(name string) function {
 				return nil, &ruleFault{"the decimal places of round are no small whole number", "Write round(x, 2)."}
 			}
 		}
-		return priced(e, 1+x.words(), func() (exact, error) {
+		const base = 4
+		return priced(e, base+x.words(), func() (exact, error) {
 			switch name {
 			case "abs":
-				if x.c.Sign() < 0 {
+				if x.sign() < 0 {
 					return x.neg(), nil
 				}
 				return x, nil

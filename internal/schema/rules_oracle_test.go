@@ -150,9 +150,7 @@ func TestRulesMeanWhatCELSays(t *testing.T) {
 			t.Fatal(err)
 		}
 		tr := &trial{ctx: context.Background(), steps: judgeSteps}
-		e := evaluation{t: tr, left: ruleSteps, frame: make([]any, own.slots)}
-		e.frame[0] = ofData(v)
-		got, gotErr := own.eval(&e)
+		got, gotErr := own.eval(own.begin(tr, v))
 		switch {
 		case wantErr != nil && gotErr != nil:
 			faults++

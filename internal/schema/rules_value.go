@@ -15,9 +15,9 @@ type array struct {
 	made []any
 }
 
-func (l array) len() int { return l.data.Len() + len(l.made) }
+func (l *array) len() int { return l.data.Len() + len(l.made) }
 
-func (l array) at(i int) any {
+func (l *array) at(i int) any {
 	if l.data.Kind() == value.KindArray {
 		return ofData(l.data.At(i))
 	}
@@ -53,7 +53,7 @@ func ofData(v value.Value) any {
 	case value.KindString:
 		return v.Text()
 	case value.KindArray:
-		return array{data: v}
+		return &array{data: v}
 	case value.KindObject:
 		return record{data: v}
 	default:
@@ -72,7 +72,7 @@ func kindName(x any) string {
 		return "a string"
 	case exact:
 		return "a number"
-	case array:
+	case *array:
 		return "an array"
 	case record:
 		return "an object"
@@ -118,8 +118,8 @@ func (e *evaluation) equal(a, b any) (bool, error) {
 	case string:
 		b, ok := b.(string)
 		return ok && a == b, e.spend(min(len(a), len(b)) >> 6)
-	case array:
-		b, ok := b.(array)
+	case *array:
+		b, ok := b.(*array)
 		if !ok || a.len() != b.len() {
 			return false, nil
 		}
