@@ -108,8 +108,10 @@ func (b *builder) extractive() {
 		b.advise(keywordExtractive, "extractive_type", "x-extractive judges strings, and the type here allows none")
 	case v.Truth():
 		b.add(value.KindString, &extractiveKeyword{b.n})
+		if !b.c.extractive { // Once is enough.
+			b.advise(keywordExtractive, "needs_source",
+				"x-extractive is judged in requests, where the text is known; without one, as in validate, the string is judged by its other keywords alone")
+		}
 		b.c.extractive = true
-		b.advise(keywordExtractive, "needs_source",
-			"x-extractive is judged in requests, where the text is known; without one, as in validate, the string is judged by its other keywords alone")
 	}
 }

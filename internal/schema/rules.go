@@ -76,15 +76,13 @@ func (r *rule) failure(x any, e *evaluation) failure {
 	return f
 }
 
-// side shows a scalar.
+// side shows what has no words: a string of the answer must not speak to a model as if it were part of the hint.
 func side(x any) string {
 	switch x := x.(type) {
 	case nil:
 		return "null"
 	case bool:
 		return fmt.Sprint(x)
-	case string:
-		return quote(x)
 	case exact:
 		return cut(x.String(), 60)
 	default:
