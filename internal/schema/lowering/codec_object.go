@@ -28,6 +28,8 @@ type objectNode struct {
 	further string // the member that holds the others as pairs
 	value   *low   // of those pairs
 	rest    *low   // the others where they are sent as they are
+	// patterns have the members that they name, where those are sent as they are.
+	patterns []patterned
 }
 
 const fewMembers = 8
@@ -150,10 +152,11 @@ func (n *objectNode) others(b *builder, d direction, v value.Value, open bool, c
 			if n.place(d, name) >= 0 || n.further != "" && name == n.further {
 				continue
 			}
-			if d == toProvider && n.narrows {
+			codec, named := n.other(d, name)
+			if d == toProvider && n.narrows && !named {
 				return &Error{Pointer: value.AppendPointer("", name), Message: "a member that no subschema names cannot be given", Narrowed: true}
 			}
-			item, made, err := translate(lowNode(n.rest), d, v.At(i), open && i == v.Len()-1)
+			item, made, err := translate(codec, d, v.At(i), open && i == v.Len()-1)
 			if err != nil {
 				return within(err, value.AppendPointer("", name))
 			}
@@ -166,6 +169,18 @@ func (n *objectNode) others(b *builder, d direction, v value.Value, open bool, c
 		return nil
 	}
 	return n.spread(b, d, v, open)
+}
+
+// other gives the codec of a member that is not listed and is sent as it is; named tells that a pattern names it.
+func (n *objectNode) other(d direction, name string) (codec node, named bool) {
+	if d == toProvider { // Nothing in them is to be raised, but they may refuse.
+		for _, p := range n.patterns {
+			if p.names(name) {
+				return p.low.node, true
+			}
+		}
+	}
+	return lowNode(n.rest), false
 }
 
 // spread puts the pairs of further members back.
@@ -248,6 +263,9 @@ func (b *builder) done() (value.Value, fate) {
 
 // translate gives the member's value; it is absent where null stands for absence.
 func (m *prop) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
+	if d == toProvider && m.meant != nil && !m.meant(v) {
+		return v, same, &Error{Message: "a member that only a condition names cannot be given otherwise than the condition has it", Narrowed: true}
+	}
 	switch {
 	case m.travel == unwrapped:
 	case d == toProvider && m.travel == wrapped:

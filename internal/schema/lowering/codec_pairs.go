@@ -177,11 +177,15 @@ func (n *tupleNode) lower(v value.Value) (value.Value, fate, error) {
 		}
 		return value.Object(members...), changed, nil
 	}
-	rest, _, err := translate(n.rest.node, toProvider, value.Array(itemsOf(v)[min(fixed, v.Len()):]...), false)
-	if err != nil {
-		return v, same, err
+	rest := []value.Value{}
+	for i := fixed; i < v.Len(); i++ {
+		out, _, err := translate(n.rest.items.node, toProvider, v.At(i), false)
+		if err != nil {
+			return v, same, within(err, value.AppendIndex("", i))
+		}
+		rest = append(rest, out)
 	}
-	members = append(members, value.Member{Name: restName, Value: rest})
+	members = append(members, value.Member{Name: restName, Value: value.Array(rest...)})
 	return value.Object(members...), changed, nil
 }
 

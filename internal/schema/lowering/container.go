@@ -81,7 +81,7 @@ func (n *normalizer) objects(t *typ, g gathered) {
 			}
 			continue
 		}
-		t.members = append(t.members, typMember{name, sub, required[name]})
+		t.members = append(t.members, typMember{name: name, typ: sub, required: required[name]})
 	}
 	n.conditional(t, g, known)
 	var names2 []schema.Place
@@ -89,7 +89,7 @@ func (n *normalizer) objects(t *typ, g gathered) {
 		for pattern, sub := range p.Patterns() {
 			judged := n.typeOf(sub)
 			if !judged.never {
-				t.patterns = append(t.patterns, typPattern{pattern, judged, sub})
+				t.patterns = append(t.patterns, typPattern{pattern, judged, sub, p})
 			}
 		}
 		if sub, ok := p.Names(); ok && !sub.Raw().IsNull() && !idle("propertyNames", sub.Raw()) {
@@ -205,7 +205,7 @@ func (n *normalizer) conditional(t *typ, g gathered, known map[string]bool) {
 		}
 		sub := n.eitherOf(found[name], always)
 		if !sub.never {
-			t.members = append(t.members, typMember{name: name, typ: sub})
+			t.members = append(t.members, typMember{name: name, typ: sub, maybe: found[name]})
 		}
 	}
 }

@@ -74,11 +74,14 @@ type prop struct {
 	optional bool // sent as optional
 	travel   travel
 	note     string
+	// meant tells, of a member that only conditions name, whether a value is as they have it; others cannot be given.
+	meant func(value.Value) bool
 }
 
 type patterned struct {
 	pattern string
 	low     *low
+	names   func(name string) bool
 }
 
 // fitter makes lows for one subset.
@@ -155,6 +158,9 @@ func (f *fitter) cutOff(t *typ) *low {
 	f.order = append(f.order, l)
 	f.cut = true
 	f.text(l, "nested deeper")
+	if !f.isFree(t) {
+		l.left = append(l.left, Residue{t.places[0].Pointer(), "type", typeValue(t.kinds.names(t.whole))})
+	}
 	return l
 }
 

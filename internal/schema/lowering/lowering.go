@@ -68,7 +68,7 @@ type Narrowing struct {
 	// Pointer is the place in the caller's schema.
 	Pointer string `json:"pointer"`
 	// Keyword is the one that would say it: additionalProperties (there are no members but those named), items (no items but those of the tuple),
-	// type (Kinds are those that the other keywords are about).
+	// properties (members that only a condition names are as the condition has them), type (Kinds are those that the other keywords are about).
 	Keyword string   `json:"keyword"`
 	Kinds   []string `json:"kinds,omitempty"`
 }

@@ -52,12 +52,20 @@ type typMember struct {
 	name     string
 	typ      *typ
 	required bool
+	// maybe are the subschemas of conditions that name the member; nothing else does.
+	maybe []schema.Place
 }
 
 type typPattern struct {
 	pattern string
 	typ     *typ
 	place   schema.Place
+	holder  schema.Place // that has the pattern
+}
+
+// names reports whether a member's name matches.
+func (p typPattern) names(name string) bool {
+	return slices.Contains(p.holder.Member(name), p.place)
 }
 
 // assertion is a keyword without subschemas. What is sent may be written otherwise than the caller did.

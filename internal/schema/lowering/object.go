@@ -71,7 +71,7 @@ func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
 	switch {
 	case t.closed:
 	case t.further != nil:
-		add(f.below(l, t.further), always)
+		add(f.below(l, t.further), acceptsAll(t.further.places))
 	case len(t.members) == 0:
 		add(f.fit(f.norm.anything(), f.unroll), always)
 	default:
@@ -147,6 +147,10 @@ func (f *fitter) members(l *low) {
 	}
 	for _, m := range l.typ.members {
 		p := prop{name: m.name, sent: m.name, low: f.below(l, m.typ), required: m.required}
+		if len(m.maybe) > 0 {
+			p.meant = acceptsAny(m.maybe)
+			f.narrow(l.typ, Narrowing{Keyword: "properties"})
+		}
 		if f.plainNames && !safeName(m.name) {
 			p.sent = alias(m.name, taken)
 			p.note = "Stands for the member " + strconv.Quote(m.name)
@@ -337,7 +341,7 @@ func (f *fitter) openObject(l *low) {
 		patterns = nil
 	}
 	for _, p := range patterns {
-		l.pattern = append(l.pattern, patterned{p.pattern, f.below(l, p.typ)})
+		l.pattern = append(l.pattern, patterned{p.pattern, f.below(l, p.typ), p.names})
 	}
 	switch {
 	case len(t.patterns) > len(patterns): // Members that a pattern names would count as further ones.
@@ -367,7 +371,7 @@ func (f *fitter) openObject(l *low) {
 			l.left = append(l.left, a.origin)
 		}
 	}
-	l.node = &objectNode{rest: l.further, narrows: l.open == silentMembers && f.shuts && len(t.members) > 0}
+	l.node = &objectNode{rest: l.further, patterns: l.pattern, narrows: l.open == silentMembers && f.shuts && len(t.members) > 0}
 }
 
 // takesPatterns reports whether the engine takes an object's patterns of names.
@@ -398,8 +402,14 @@ func (f *fitter) byName(l *low) {
 	if !plainPattern(pattern) {
 		return
 	}
-	l.pattern, l.further, l.open = []patterned{{pattern, l.further}}, nil, closedMembers
+	l.pattern, l.further, l.open = []patterned{{pattern, l.further, func(string) bool { return true }}}, nil, closedMembers
 	l.left = slices.DeleteFunc(l.left, func(r Residue) bool { return r.Keyword == "propertyNames" })
+}
+
+func acceptsAny(places []schema.Place) func(value.Value) bool {
+	return func(v value.Value) bool {
+		return slices.ContainsFunc(places, func(p schema.Place) bool { return p.Accepts(context.Background(), v) })
+	}
 }
 
 func acceptsAll(places []schema.Place) func(value.Value) bool {

@@ -69,6 +69,11 @@ func (p Profile) Sizes(l Lowered) []Size {
 	})
 }
 
+// Enforces reports whether the provider holds a model to what it is sent in a mode.
+func (p Profile) Enforces(m Mode) bool {
+	return slices.ContainsFunc(p.forms(), func(f form) bool { return f.mode == m && f.fit == asSubset })
+}
+
 // limits gives the subset of the form that a mode stands for; modes that hold to no subset have no limits.
 func (p Profile) limits(m Mode) subset {
 	for _, f := range p.forms() {
