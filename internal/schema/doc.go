@@ -2,7 +2,7 @@
 //
 // A schema of draft 2020-12, 2019-09, 7, 6 or 4 is compiled once into nodes that are evaluated over package value's values; what a value
 // violates becomes a [Report]. The package also aligns a value to a schema's types ([Schema.Coerce]), puts members in the schema's order
-// ([Schema.Reorder]) and judges single fields of an unfinished answer ([Schema.AcceptPart]). It is not for making JSON out of text
+// ([Schema.Reorder]) and judges single fields of an unfinished answer ([Schema.Unfinished]). It is not for making JSON out of text
 // (package repair) nor for fitting a schema to a provider (package lowering).
 //
 // The main type is [Schema]; [Compile] makes it, [Cache] keeps it. Only [Schema.Accept] and [Restore] make a [Valid], so that whatever

@@ -3,167 +3,217 @@ package schema
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/promptd/promptd/internal/value"
 )
 
-// AcceptPart reports whether a complete field is valid as far as the subschemas for its place say. Alternatives must all allow it, for nobody
-// knows yet which one the whole will fit; it is false where the schema leaves the place in doubt. What judges the whole (not, required,
-// counts) is left to Accept.
-func (s *Schema) AcceptPart(ctx context.Context, pointer string, v value.Value) bool {
-	set, ok := s.at(pointer)
-	if !ok {
+// Part is a place in an answer that is still being written. It tells what may be shown of it before the whole is judged. A place that the schema leaves
+// in doubt shows nothing. What judges containers by what they hold (required, counts, not, rules) is left to Accept.
+//
+// A Part is for one goroutine.
+type Part struct {
+	judge *partJudge
+	up    *Part // nil at the root
+	name  string
+	index int // of an item; -1 for a member
+
+	settled bool
+	hidden  bool    // nothing can be told of the place
+	all     []*node // what judges the place or may do so, by an alternative or a condition of what contains it
+	sure    []*node // what judges it in every answer that passes, as coercion sees it
+	open    bool    // coercion may go by one alternative or another of what contains it
+	members *inside // what judges the members of an object here
+	items   *inside // what judges the items of an array here
+}
+
+// partJudge is what the parts of one answer have in common.
+type partJudge struct {
+	s     *Schema
+	mode  Mode
+	steps int // left for the whole answer: as many as its last judgement gets
+}
+
+// Unfinished gives the root of an answer that is still being written and will be coerced in that mode.
+func (s *Schema) Unfinished(mode Mode) *Part {
+	set := []*node{s.root}
+	return &Part{judge: &partJudge{s: s, mode: mode, steps: judgeSteps}, index: -1, settled: true, all: set, sure: set}
+}
+
+// Member gives the place of an object's member.
+func (p *Part) Member(name string) *Part { return &Part{judge: p.judge, up: p, name: name, index: -1} }
+
+// Item gives the place of an array's item.
+func (p *Part) Item(index int) *Part { return &Part{judge: p.judge, up: p, index: index} }
+
+// Root reports whether the part is the whole answer.
+func (p *Part) Root() bool { return p.up == nil }
+
+// MayHold reports whether an array or object may stand here, whatever it will hold: a field of it is worth showing only then. Each subschema must allow
+// the kind, of alternatives at least one.
+func (p *Part) MayHold(k value.Kind) bool {
+	if p.settle(); p.hidden {
 		return false
 	}
-	t := s.trial(ctx, judgeSteps)
-	defer s.release(t)
-	for _, n := range set {
-		if !t.run(n, v, nil) || t.stopped {
+	for _, n := range p.all {
+		steps := maxPart
+		if !n.could(k, &steps) {
 			return false
 		}
 	}
 	return true
 }
 
-// AcceptKind reports whether an array or object may stand at a place, whatever it will hold: a field of it is worth showing only then. Each subschema for the
-// place must allow the kind, of alternatives at least one; it is false where the schema leaves the place in doubt.
-func (s *Schema) AcceptKind(pointer string, k value.Kind) bool {
-	set, ok := s.at(pointer)
-	if !ok {
+// could reports whether a value of the kind may pass, as far as the outside of it tells. What takes too many steps is in doubt.
+func (n *node) could(k value.Kind, steps *int) bool {
+	if *steps--; *steps < 0 || n.never || n.kinds&kindOf(k) == 0 {
 		return false
 	}
-	want := anyObject
-	if k == value.KindArray {
-		want = anyArray
+	if n.enum != nil && !slices.ContainsFunc(n.enum, func(v value.Value) bool { return v.Kind() == k }) {
+		return false
 	}
-	for _, n := range set {
-		if n.never || !n.couldBe(want) {
+	for _, r := range n.refs {
+		if !r.could(k, steps) {
 			return false
 		}
-		for _, c := range n.choices {
-			if !slices.ContainsFunc(c.branches, func(b *node) bool { return !b.never && b.couldBe(want) }) {
+	}
+	for _, c := range n.choices {
+		if !slices.ContainsFunc(c.branches, func(b *node) bool { return b.could(k, steps) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// Field gives what a complete field will be in an answer that passes; ok is false where that is in doubt or the field can't pass. Alternatives of what
+// contains the field must all allow it, for nobody knows yet which one the whole will fit. A field that passes only when coerced is given where coercion
+// of the whole is certain to do the same.
+func (p *Part) Field(ctx context.Context, v value.Value) (out value.Value, ok bool) {
+	if p.settle(); p.hidden || p.judge.steps <= 0 {
+		return v, false
+	}
+	t := p.judge.s.trial(ctx, p.judge.steps)
+	defer func() {
+		p.judge.steps = max(t.steps, 0)
+		p.judge.s.release(t)
+	}()
+	if p.judge.s.scoped && slices.ContainsFunc(p.all, func(n *node) bool { return n.leadsOut(map[*node]bool{}) }) {
+		return v, false
+	}
+	a := aligner{t: t, mode: p.judge.mode, budget: maxFieldAlign}
+	if a.holds(p.all, v) {
+		return v, true
+	}
+	if a.mode == Off || p.open || len(p.sure) == 0 || t.stopped {
+		return v, false
+	}
+	r := a.align(p.sure, v, "")
+	return r.v, r.ok && a.budget >= 0 && a.holds(p.all, r.v)
+}
+
+// leadsOut reports whether a dynamic reference judges the same value: where it leads depends on the whole way from the root.
+func (n *node) leadsOut(seen map[*node]bool) bool {
+	if seen[n] {
+		return false
+	}
+	seen[n] = true
+	return n.dynamic || slices.ContainsFunc(n.inPlace, func(o *node) bool { return o.leadsOut(seen) })
+}
+
+const (
+	// maxPart bounds the subschemas that are looked at for one place.
+	maxPart = 1000
+	// maxFieldAlign bounds the ways that coercion tries for one field: far fewer than for the whole, which so comes to the same.
+	maxFieldAlign = 100
+)
+
+// settle finds out what judges the place.
+func (p *Part) settle() {
+	if p.settled {
+		return
+	}
+	p.settled = true
+	p.up.settle()
+	if p.hidden = p.up.hidden; p.hidden {
+		return
+	}
+	in := p.up.inside(p.index >= 0)
+	if p.hidden = in.hidden || !p.named(in); p.hidden {
+		return
+	}
+	p.open = p.up.open || in.open
+	for _, n := range in.all {
+		known := false
+		p.all, known = p.children(p.all, n)
+		for _, k := range n.last {
+			// Unless a part that judges in any case speaks of the place, nobody knows yet whether another one has judged it.
+			if u, ok := k.(*unevaluatedKeyword); ok && (u.kind == value.KindArray) == (p.index >= 0) && !known && !p.spokenOf(n, 0) {
+				p.all = append(p.all, u.sub)
+			}
+		}
+	}
+	for _, n := range in.sure {
+		p.sure, _ = p.children(p.sure, n)
+	}
+	p.hidden = len(p.all) > maxPart
+}
+
+// children adds the subschemas that a node has for the place.
+func (p *Part) children(next []*node, n *node) ([]*node, bool) {
+	before := len(next)
+	switch {
+	case p.index >= 0 && n.array != nil:
+		next = n.array.children(next, p.index)
+	case p.index < 0 && n.object != nil:
+		next = n.object.children(next, p.name)
+	}
+	return next, len(next) > before
+}
+
+// spokenOf reports whether a part of the node that judges in any case has a subschema for the place.
+func (p *Part) spokenOf(n *node, depth int) bool {
+	const deep = 16
+	if depth > deep {
+		return false
+	}
+	for _, r := range n.refs {
+		if _, known := p.children(nil, r); known || p.spokenOf(r, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// named reports whether a member of that name, or an item of that index, can be in an answer that passes and keeps its place when that is coerced.
+func (p *Part) named(in *inside) bool {
+	if p.index >= 0 {
+		return !slices.ContainsFunc(in.sure, func(n *node) bool { return n.array != nil && n.array.max >= 0 && p.index >= n.array.max })
+	}
+	known := false
+	for _, n := range in.sure {
+		if n.object == nil {
+			continue
+		}
+		known = known || n.object.find(p.name, 0) >= 0
+		if names := n.object.names; names != nil {
+			t := p.judge.s.trial(context.Background(), min(explainSteps, p.judge.steps))
+			ok := t.run(names, value.String(p.name), nil) && !t.stopped
+			p.judge.s.release(t)
+			if !ok {
 				return false
 			}
 		}
 	}
-	return true
+	if p.judge.mode != Lenient {
+		return true
+	}
+	// Lenient coercion may take an object for a wrapper whose one member nobody knows, and renames members to the schema's spelling.
+	return known && !slices.ContainsFunc(in.all, func(n *node) bool { return n.object != nil && n.object.find(p.name, 0) < 0 && n.object.spells(p.name) })
 }
 
-// at gives the subschemas that judge a place.
-func (s *Schema) at(pointer string) ([]*node, bool) {
-	tokens, ok := value.Tokens(pointer)
-	if !ok {
-		return nil, false
-	}
-	set := []*node{s.root}
-	for _, token := range tokens {
-		if set, ok = descend(set, token); !ok {
-			return nil, false
-		}
-	}
-	return set, true
-}
-
-// maxPart bounds the subschemas that are looked at for one place.
-const maxPart = 1000
-
-// descend gives the subschemas that judge the member or item of the token, of a container that all nodes of the set judge.
-func descend(set []*node, token string) ([]*node, bool) {
-	index, err := strconv.Atoi(token)
-	isIndex := err == nil && index >= 0 && strconv.Itoa(index) == token
-	w := walker{seen: map[*node]bool{}, containers: anyObject}
-	if isIndex {
-		w.containers |= anyArray
-	}
-	for _, n := range set {
-		w.add(n)
-	}
-	if w.doubt || len(w.seen) > maxPart {
-		return nil, false
-	}
-	var next []*node
-	for _, n := range w.list {
-		if isIndex && n.kinds&anyArray != 0 && n.array != nil {
-			next = n.array.children(next, index)
-		}
-		known := false
-		if n.kinds&anyObject != 0 && n.object != nil {
-			before := len(next)
-			next = n.object.children(next, token)
-			known = len(next) > before
-		}
-		for _, k := range n.last {
-			if u, ok := k.(*unevaluatedKeyword); ok && !known && !(u.kind == value.KindArray && !isIndex) {
-				next = append(next, u.sub) // Nobody knows yet whether another part judged it.
-			}
-		}
-	}
-	return next, true
-}
-
-// walker gathers the subschemas that may judge the same value.
-type walker struct {
-	seen       map[*node]bool
-	list       []*node
-	containers kinds
-	doubt      bool
-}
-
-func (w *walker) add(n *node) {
-	if w.seen[n] || w.doubt {
-		return
-	}
-	w.seen[n] = true
-	if n.dynamic || len(w.seen) > maxPart {
-		w.doubt = true
-		return
-	}
-	w.list = append(w.list, n)
-	for _, r := range n.refs {
-		w.add(r)
-	}
-	for _, c := range n.choices {
-		for _, b := range c.branches {
-			if !b.never && b.couldBe(w.containers) {
-				w.add(b)
-			}
-		}
-	}
-	if !n.other {
-		return
-	}
-	for _, list := range [][]keyword{n.every, n.of[value.KindObject]} {
-		for _, k := range list {
-			switch k := k.(type) {
-			case *ifKeyword:
-				for _, sub := range []*node{k.then, k.otherwise} {
-					if sub != nil {
-						w.add(sub)
-					}
-				}
-			case *dependentKeyword:
-				for i := range k.list {
-					if sub := k.list[i].sub; sub != nil {
-						w.add(sub)
-					}
-				}
-			}
-		}
-	}
-}
-
-// couldBe reports whether the node's own type, and that of what it refers to, leaves one of the kinds.
-func (n *node) couldBe(k kinds) bool {
-	if n.kinds&k == 0 {
-		return false
-	}
-	for _, r := range n.refs {
-		if r.kinds&k == 0 {
-			return false
-		}
-	}
-	return true
+// spells reports whether a listed name is the same but for case, space and punctuation.
+func (k *objectKeyword) spells(name string) bool {
+	want := plain(name)
+	return slices.ContainsFunc(k.properties, func(p property) bool { return plain(p.name) == want })
 }
 
 // children adds the subschemas of a member.
