@@ -235,3 +235,26 @@ func TestRulesAreInTheHash(t *testing.T) {
 		t.Error("two rules, one hash")
 	}
 }
+
+func TestRulesAreSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	s := mustCompile(t, `{"x-rules":["self.map(x, x / 3 + 0.1000000000000000000000000000001).filter(x, x > 1).size() == 2", "self.all(x, string(x).matches('^[0-9]+$'))"]}`)
+	v := mustDecode(t, `[1,2,30,12345678901234567890]`)
+	wrong := make(chan int, 8)
+	for range cap(wrong) {
+		go func() {
+			n := 0
+			for range 200 {
+				if valid, _ := s.Accept(context.Background(), v); !valid.OK() {
+					n++
+				}
+			}
+			wrong <- n
+		}()
+	}
+	for range cap(wrong) {
+		if n := <-wrong; n > 0 {
+			t.Errorf("%d of 200 judgements are wrong", n)
+		}
+	}
+}
