@@ -258,7 +258,8 @@ func (f *fold) eval(e *evaluation) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, at := 0, func(int) any { return nil }
+	var n int
+	var at func(i int) any
 	switch x := over.(type) {
 	case *array:
 		n, at = x.len(), x.at
