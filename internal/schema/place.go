@@ -44,11 +44,15 @@ func (p Place) Allows(k value.Kind) (allowed, integers bool) {
 	return integers, integers
 }
 
-// Get gives a keyword's value where it judges or says something in the place's draft: beside $ref nothing does before 2019-09.
+// Get gives a keyword's value where it judges or says something in the place's draft: beside $ref nothing does before 2019-09, but for promptd's
+// own keywords.
 func (p Place) Get(keyword string) (value.Value, bool) {
 	v, ok := p.n.raw.Get(keyword)
 	if !ok {
 		return v, false
+	}
+	if keyword == keywordRules || keyword == keywordExtractive {
+		return v, true
 	}
 	info, known := keywordOf(keyword)
 	if !known || !info.in(p.Draft()) {

@@ -258,3 +258,18 @@ func TestRulesAreSafeForConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// What a provider does not enforce is said in descriptions: whoever fits a schema to a provider sees rules in every draft.
+func TestPlacesShowOwnKeywords(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"x-rules":["self > 1"],"x-extractive":true}`,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","$ref":"#/definitions/a","definitions":{"a":{}},"x-rules":["self > 1"],"x-extractive":true}`,
+	} {
+		for _, keyword := range []string{"x-rules", "x-extractive"} {
+			if _, ok := mustCompile(t, text).Root().Get(keyword); !ok {
+				t.Errorf("%s hides %s", text, keyword)
+			}
+		}
+	}
+}
