@@ -98,6 +98,27 @@ func BenchmarkRejectInvoice(b *testing.B) {
 	}
 }
 
+// A schema that is cached is found by itself where the same value is kept, else by its contents.
+func BenchmarkCachedInvoice(b *testing.B) {
+	s, _ := invoice(b)
+	cache := NewCache(0)
+	kept, read := s.Value(), decode(b, s.Value().String())
+	for name, raw := range map[string]value.Value{"same": kept, "read": read} {
+		b.Run(name, func(b *testing.B) {
+			ctx := b.Context()
+			if _, err := cache.Compile(ctx, kept, Options{}); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := cache.Compile(ctx, raw, Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkCompileInvoice(b *testing.B) {
 	s, _ := invoice(b)
 	raw := s.Value()

@@ -89,8 +89,10 @@ func TestAWaiterLeavesAtItsOwnContextsEnd(t *testing.T) {
 	t.Parallel()
 	c := NewCache(0)
 	raw := decode(t, `{"title":"t"}`)
-	entry := &cached{key: keyOf(raw, Options{}), ready: make(chan struct{})}
-	c.byKey[entry.key] = c.recent.PushFront(entry)
+	entry, mine := c.look(raw, Options{}, &cacheKey{})
+	if !mine {
+		t.Fatal("an empty cache has an entry")
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Compile(ended, raw, Options{}); !errors.Is(err, context.Canceled) {
@@ -105,5 +107,47 @@ func TestAWaiterLeavesAtItsOwnContextsEnd(t *testing.T) {
 	c.fill(ended, entry, raw, Options{})
 	if err := <-done; err != nil {
 		t.Fatalf("got %v, want a schema", err)
+	}
+}
+
+// A fingerprint finds an entry and does not prove it: another schema with the same one gets its own compilation, and nobody's verdict.
+func TestASchemaWithTheSameFingerprintIsAnother(t *testing.T) {
+	t.Parallel()
+	c := NewCache(0)
+	strings, numbers := decode(t, `{"type":"string"}`), decode(t, `{"type":"number"}`)
+	first, err := c.Compile(t.Context(), strings, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := cacheKey{c.fingerprint(numbers), cacheOptions{}}
+	c.byKey[key] = c.byKey[cacheKey{c.fingerprint(strings), cacheOptions{}}]
+	s, err := c.Compile(t.Context(), numbers, Options{})
+	if err != nil || s == first {
+		t.Fatalf("got the schema of another fingerprint (%v)", err)
+	}
+	if v, _ := s.Accept(t.Context(), decode(t, `1`)); !v.OK() {
+		t.Error("the schema of another fingerprint judges")
+	}
+}
+
+// The order of members and the spelling of numbers decide an answer's form: they make another schema. One and the same text is one schema however often it is read.
+func TestTheCacheTellsSpellingsApart(t *testing.T) {
+	t.Parallel()
+	c := NewCache(0)
+	text := `{"properties":{"a":{"minimum":1},"b":{"const":"x"}},"required":["a"]}`
+	s, err := c.Compile(t.Context(), decode(t, text), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := c.Compile(t.Context(), decode(t, text), Options{}); again != s {
+		t.Error("the same text was compiled twice")
+	}
+	for _, other := range []string{
+		`{"properties":{"b":{"const":"x"},"a":{"minimum":1}},"required":["a"]}`, `{"properties":{"a":{"minimum":1.0},"b":{"const":"x"}},"required":["a"]}`,
+		`{"properties":{"a":{"minimum":1},"b":{"const":"x"}},"required":["a",""]}`, `{"properties":{"a":{"minimum":1,"b":{"const":"x"}}},"required":["a"]}`,
+	} {
+		if o, err := c.Compile(t.Context(), decode(t, other), Options{}); err != nil || o == s {
+			t.Errorf("%s gave the schema of %s (%v)", other, text, err)
+		}
 	}
 }

@@ -68,6 +68,9 @@ func Identical(a, b Value) bool {
 	if a.kind != b.kind || a.truth != b.truth || a.text != b.text || len(a.list()) != len(b.list()) {
 		return false
 	}
+	if a.members == b.members {
+		return true // One and the same.
+	}
 	for i := range a.list() {
 		if a.list()[i].Name != b.list()[i].Name || !Identical(a.list()[i].Value, b.list()[i].Value) {
 			return false
@@ -75,3 +78,10 @@ func Identical(a, b Value) bool {
 	}
 	return true
 }
+
+// Identity is an array's or object's own place in memory. Values with the same identity are identical; copies of a Value share theirs, and values that were
+// read or made apart have different ones.
+type Identity struct{ members *[]Member }
+
+// Identity gives the value's identity; ok is false where it has none, as scalars and empty arrays and objects do.
+func (v Value) Identity() (id Identity, ok bool) { return Identity{v.members}, v.members != nil }
