@@ -17,22 +17,31 @@ func (f *subset) fits(s value.Value) error {
 	t.count(s, 0)
 	switch {
 	case f.nesting > 0 && t.depth > f.nesting:
-		return &misfit{"", "too many levels"}
+		return &misfit{reason: "too many levels"}
 	case f.properties > 0 && t.properties > f.properties:
-		return &misfit{"", "too many properties"}
+		return &misfit{reason: "too many properties"}
 	case f.characters > 0 && t.characters > f.characters:
-		return &misfit{"", "too many characters in names and values"}
+		return &misfit{reason: "too many characters in names and values"}
 	case f.enumValues > 0 && t.enumValues > f.enumValues:
-		return &misfit{"", "too many enum values"}
+		return &misfit{reason: "too many enum values"}
 	case t.bigEnum:
-		return &misfit{"", "an enum with too much text"}
-	case f.text > 0 && len(s.String()) > f.text:
-		return &misfit{"", "too long a text"}
-	case f.bytes > 0 && spreadSize(s) > f.bytes:
-		return &misfit{"", "too long a text"}
+		return &misfit{reason: "an enum with too much text"}
+	}
+	if f.text > 0 {
+		if n := len(s.Append(nil)); n > f.text {
+			return &misfit{reason: "too long a text", near: n < nearly*f.text}
+		}
+	}
+	if f.bytes > 0 {
+		if n := spreadSize(s); n > f.bytes {
+			return &misfit{reason: "too long a text", near: n < nearly*f.bytes}
+		}
 	}
 	return nil
 }
+
+// nearly is how many times too long a schema may be that leaving out descriptions may help.
+const nearly = 6
 
 // tally counts what providers limit.
 type tally struct {
@@ -102,7 +111,11 @@ func spreadSize(s value.Value) int {
 			known[name] = size(d)
 			return known[name]
 		}
-		if v.Kind() != value.KindObject && v.Kind() != value.KindArray {
+		switch v.Kind() {
+		case value.KindString:
+			return len(v.Text()) + 2 // Escapes are few.
+		case value.KindObject, value.KindArray:
+		default:
 			return len(v.String())
 		}
 		total := 2

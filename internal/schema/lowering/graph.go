@@ -15,7 +15,6 @@ type low struct {
 	level int // how often recursion may still come back to here
 
 	kinds   []string // of a scalar
-	whole   bool     // of free: numbers have no fraction
 	values  []value.Value
 	labels  bool // values are sent as texts
 	asserts []value.Member
@@ -94,7 +93,6 @@ type fitter struct {
 	lows     map[lowKey]*low
 	order    []*low
 	any      *low
-	residue  []Residue
 	narrowed []Narrowing
 	unions   []*low
 	cut      bool // recursion was cut

@@ -1,6 +1,7 @@
 package lowering
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/promptd/promptd/internal/schema"
@@ -51,6 +52,7 @@ func Misfits(s *schema.Schema, p Profile) map[Mode]string {
 type misfit struct {
 	pointer string
 	reason  string
+	near    bool // not much is too much
 }
 
 func (m *misfit) Error() string {
@@ -69,7 +71,7 @@ const maxLows = 20_000
 // lowerTo fits a schema in normal form to a form that enforces; the error is a misfit.
 func lowerTo(s *schema.Schema, n *normalizer, root *typ, f form) (Lowered, error) {
 	if root.never {
-		return Lowered{}, &misfit{"", "a schema that nothing satisfies"}
+		return Lowered{}, &misfit{reason: "a schema that nothing satisfies"}
 	}
 	var cycles recursion
 	levels := 0
@@ -78,19 +80,17 @@ func lowerTo(s *schema.Schema, n *normalizer, root *typ, f form) (Lowered, error
 			levels = maxUnrolled
 		}
 	}
-	var err error
-	for ; levels >= 0; levels-- {
-		for _, bare := range [...]bool{false, true} {
-			if bare && f.subset.bytes+f.subset.text == 0 {
-				continue
-			}
-			var l Lowered
-			if l, err = fitted(s, n, root, f, cycles, levels, bare); err == nil {
-				return l, nil
-			}
+	for {
+		l, err := fitted(s, n, root, f, cycles, levels, false)
+		var no *misfit
+		if errors.As(err, &no) && no.near { // Without descriptions it may do.
+			l, err = fitted(s, n, root, f, cycles, levels, true)
 		}
+		if err == nil || levels == 0 {
+			return l, err
+		}
+		levels /= 2
 	}
-	return Lowered{}, err
 }
 
 func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recursion, levels int, bare bool) (Lowered, error) {
@@ -99,7 +99,7 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 	}
 	top := f.fit(root, levels)
 	if len(f.order) > maxLows {
-		return Lowered{}, &misfit{"", "too large a schema"}
+		return Lowered{}, &misfit{reason: "too large a schema"}
 	}
 	f.settle(top)
 	for _, l := range f.order {
@@ -116,7 +116,7 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 	w := newWriter(f.subset, top, bare)
 	if f.subset.inline {
 		if size := w.spread(); size > maxLows {
-			return Lowered{}, &misfit{"", "too large a schema without references"}
+			return Lowered{}, &misfit{reason: "too large a schema without references"}
 		}
 	}
 	sent := w.document()

@@ -344,10 +344,10 @@ func (f *fitter) openObject(l *low) {
 		l.pattern = append(l.pattern, patterned{p.pattern, f.below(l, p.typ), p.names})
 	}
 	switch {
-	case len(t.patterns) > len(patterns): // Members that a pattern names would count as further ones.
+	case len(t.patterns) > len(patterns): // Members that a pattern names count as further ones: those are of either kind.
 		l.open = openMembers
 		if t.closed || t.further != nil {
-			l.left = append(l.left, Residue{t.places[0].Pointer(), "additionalProperties", value.Bool(false)})
+			l.open, l.further = furtherMembers, f.either(l)
 		}
 	case t.closed:
 		l.open = closedMembers
@@ -374,6 +374,30 @@ func (f *fitter) openObject(l *low) {
 	l.node = &objectNode{rest: l.further, patterns: l.pattern, narrows: l.open == silentMembers && f.shuts && len(t.members) > 0}
 }
 
+// either gives the low of members that patterns name or that nothing names.
+func (f *fitter) either(l *low) *low {
+	u := &low{typ: l.typ, level: l.level}
+	for _, p := range l.typ.patterns {
+		if x := f.below(l, p.typ); !slices.Contains(u.alts, x) {
+			u.alts, u.tests = append(u.alts, x), append(u.tests, accepts(p.place))
+		}
+	}
+	if l.typ.further != nil {
+		if x := f.below(l, l.typ.further); !slices.Contains(u.alts, x) {
+			u.alts, u.tests = append(u.alts, x), append(u.tests, acceptsAll(l.typ.further.places))
+		}
+	}
+	if len(u.alts) == 0 {
+		return f.fit(f.norm.anything(), f.unroll)
+	}
+	if i := slices.IndexFunc(u.alts, func(a *low) bool { return a.resolved().form == freeForm }); i >= 0 {
+		return u.alts[i]
+	}
+	f.order = append(f.order, u)
+	f.union(u)
+	return u
+}
+
 // takesPatterns reports whether the engine takes an object's patterns of names.
 func (f *fitter) takesPatterns(t *typ) bool {
 	if !f.patterned || f.anchored && len(t.members) > 0 {
@@ -381,7 +405,7 @@ func (f *fitter) takesPatterns(t *typ) bool {
 	}
 	var names []string
 	for _, p := range t.patterns {
-		if !plainPattern(p.pattern) || f.anchored && (p.pattern == "" || p.pattern[0] != '^' || p.pattern[len(p.pattern)-1] != '$') {
+		if !plainPattern(p.pattern) || f.anchored && !wholePattern(p.pattern) {
 			return false
 		}
 		names = append(names, p.pattern)

@@ -54,6 +54,12 @@ func idle(name string, item value.Value) bool {
 	}
 }
 
+// wholePattern reports whether a pattern is anchored at both ends, whichever of its alternatives matches.
+func wholePattern(pattern string) bool {
+	re, err := syntax.Parse(pattern, syntax.Perl&^syntax.UnicodeGroups)
+	return err == nil && re.Op == syntax.OpConcat && re.Sub[0].Op == syntax.OpBeginText && re.Sub[len(re.Sub)-1].Op == syntax.OpEndText
+}
+
 // simplePattern gives a pattern as the converter reads it: anchored at both ends, of literals, classes, groups, alternatives and counts. Classes by
 // letter are spelled out where that is exact. What could stand for a quotation mark or a backslash is not simple: it would end the JSON string.
 func simplePattern(pattern string) (string, bool) {

@@ -147,7 +147,7 @@ const (
 // rows gives the forms of the profile's row.
 func (p Profile) rows() []form {
 	if list := table(); p.row > 0 && int(p.row) <= len(list) {
-		return list[p.row-1].forms
+		return list[p.row-1].forms()
 	}
 	return []form{{mode: Prompt, fit: inPrompt}}
 }

@@ -5,52 +5,54 @@ import "slices"
 // row is one line of the table: what a dialect, or one service or engine behind it, accepts.
 type row struct {
 	name  string
-	forms []form
+	forms func() []form
 }
 
 // table is the table of profiles. Sources and dates: reference schema-subsets, sections 2 and 3, November 2026. What a source is not sure of is not used.
 func table() []row {
 	jsonMode, prompt := form{mode: JSON, fit: inObject}, form{mode: Prompt, fit: inPrompt}
 	guide := form{mode: Tool, fit: asGuide, optIn: true}
-	after := func(mode Mode, s subset) []form {
-		return []form{{mode: mode, fit: asSubset, subset: s}, guide, jsonMode, prompt}
+	after := func(mode Mode, s func() subset) func() []form {
+		return func() []form { return []form{{mode: mode, fit: asSubset, subset: s()}, guide, jsonMode, prompt} }
 	}
-	engine := func(s subset, c Caps) []form {
-		return []form{{mode: Grammar, fit: asSubset, subset: s, caps: c}, jsonMode, prompt}
+	engine := func(s func() subset, c Caps) func() []form {
+		return func() []form { return []form{{mode: Grammar, fit: asSubset, subset: s(), caps: c}, jsonMode, prompt} }
 	}
 	// Anthropic and Bedrock have no JSON mode: below strict output stands a forced tool.
-	claude := func(s subset) []form {
-		return []form{{mode: Strict, fit: asSubset, subset: s}, {mode: Tool, fit: asGuide}, prompt}
+	claude := func(s func() subset) func() []form {
+		return func() []form {
+			return []form{{mode: Strict, fit: asSubset, subset: s()}, {mode: Tool, fit: asGuide}, prompt}
+		}
 	}
 	return []row{
-		{"openai", after(Strict, openAI())},                                                              // 2.1: openai-python 3.54.0 and the structured outputs guide
-		{"openai:azure", after(Strict, without(openAI(), lengths()...))},                                 // 2.1
-		{"openai:openrouter", after(Strict, openAI())},                                                   // 2.5: forwards
-		{"openai:xai", after(Strict, without(careful(), "pattern"))},                                     // 2.5: always enforced, "practical subset"
-		{"openai:groq", after(Strict, careful())},                                                        // 2.5: vendor page
-		{"openai:fireworks", after(Strict, careful())},                                                   // 2.5: fireworks-ai 1.2.30
-		{"openai:together", after(Strict, careful())},                                                    // 2.5: depends on the engine behind it
-		{"openai:perplexity", after(Strict, careful())},                                                  // 2.5
-		{"openai:cerebras", after(Strict, cerebras())},                                                   // 2.5
-		{"openai:mistral", after(Strict, mistral())},                                                     // 2.5
-		{"openai:deepseek", after(Tool, deepSeek())},                                                     // 2.5: strict tools at /beta; its chat has JSON mode alone
-		{"openai:vllm", engine(vLLM(), Caps{})},                                                          // 2.8: backend auto
-		{"cohere", after(Strict, cohere())},                                                              // 2.5: cohere 7.3.1
-		{"anthropic", claude(anthropic())},                                                               // 2.2: anthropic 2.12.0
-		{"bedrock", claude(bedrock())},                                                                   // 2.4: botocore 1.44.5
-		{"bedrock:claude", claude(bedrock())},                                                            // 2.4
-		{"gemini", after(Strict, gemini())},                                                              // 2.3, responseJsonSchema: google-genai 3.4.0
-		{"gemini:openapi", after(Strict, openAPI())},                                                     // 2.3, responseSchema
-		{"ollama", engine(converter(), Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true})},   // 2.7
-		{"llamacpp", engine(converter(), Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true})}, // 2.6: measured at 0c1e57098
-		{"llamacpp:llguidance", engine(llGuidance(), Caps{StringLength: 2000, Formats: true, Items: 100, Depth: 6, Members: true})}, // 2.8: measured, 1.9.1
+		{"openai", after(Strict, openAI)},                                                              // 2.1: openai-python 3.54.0 and the structured outputs guide
+		{"openai:azure", after(Strict, azure)},                                                         // 2.1
+		{"openai:openrouter", after(Strict, openAI)},                                                   // 2.5: forwards
+		{"openai:xai", after(Strict, careful)},                                                         // 2.5: always enforced, "practical subset"
+		{"openai:groq", after(Strict, careful)},                                                        // 2.5: vendor page
+		{"openai:fireworks", after(Strict, careful)},                                                   // 2.5: fireworks-ai 1.2.30
+		{"openai:together", after(Strict, careful)},                                                    // 2.5: depends on the engine behind it
+		{"openai:perplexity", after(Strict, careful)},                                                  // 2.5
+		{"openai:cerebras", after(Strict, cerebras)},                                                   // 2.5
+		{"openai:mistral", after(Strict, mistral)},                                                     // 2.5
+		{"openai:deepseek", after(Tool, deepSeek)},                                                     // 2.5: strict tools at /beta; its chat has JSON mode alone
+		{"openai:vllm", engine(vLLM, Caps{})},                                                          // 2.8: backend auto
+		{"cohere", after(Strict, cohere)},                                                              // 2.5: cohere 7.3.1
+		{"anthropic", claude(anthropic)},                                                               // 2.2: anthropic 2.12.0
+		{"bedrock", claude(bedrock)},                                                                   // 2.4: botocore 1.44.5
+		{"bedrock:claude", claude(bedrock)},                                                            // 2.4
+		{"gemini", after(Strict, gemini)},                                                              // 2.3, responseJsonSchema: google-genai 3.4.0
+		{"gemini:openapi", after(Strict, openAPI)},                                                     // 2.3, responseSchema
+		{"ollama", engine(converter, Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true})},   // 2.7
+		{"llamacpp", engine(converter, Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true})}, // 2.6: measured at 0c1e57098
+		{"llamacpp:llguidance", engine(llGuidance, Caps{StringLength: 2000, Formats: true, Items: 100, Depth: 6, Members: true})}, // 2.8: measured, 1.9.1
 	}
 }
 
-func lengths() []string { return []string{"minLength", "maxLength"} }
-
-func without(s subset, keywords ...string) subset {
-	s.keywords = slices.DeleteFunc(s.keywords, func(k string) bool { return slices.Contains(keywords, k) })
+// azure is OpenAI's, behind in what it takes.
+func azure() subset {
+	s := openAI()
+	s.keywords = slices.DeleteFunc(s.keywords, func(k string) bool { return k == "minLength" || k == "maxLength" })
 	return s
 }
 

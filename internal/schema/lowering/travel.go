@@ -3,7 +3,10 @@ package lowering
 // settle decides how optional members travel: as such where the subset has them and room for them, else as null.
 func (f *fitter) settle(root *low) {
 	room := f.optional
-	times := f.times(root)
+	var times map[*low]int
+	if room > 0 {
+		times = f.times(root)
+	}
 	seen := map[*low]bool{}
 	queue := []*low{root}
 	for len(queue) > 0 {

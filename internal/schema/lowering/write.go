@@ -13,7 +13,6 @@ type writer struct {
 	*subset
 	bare   bool // without descriptions
 	root   *low
-	rooted bool // the root is referred to
 	names  map[string]bool
 	defs   []value.Member
 	known  map[*low]string
@@ -42,7 +41,7 @@ func (w *writer) survey(root *low) {
 		l.uses++
 		switch state[l] {
 		case 1:
-			w.cycles[l] = true
+			w.cycles[l.resolved()] = true // What a link leads to is what is written.
 			return
 		case 2:
 			return
@@ -115,7 +114,7 @@ func (w *writer) spoken(l *low) saying {
 func (w *writer) place(l *low) value.Value {
 	target := l.resolved()
 	if !w.defined(target) {
-		return w.counted(w.body(target, w.spoken(l)), nameOf(target))
+		return w.counted(w.body(target, w.spoken(l)), func() string { return nameOf(target) })
 	}
 	ref := w.reference(target)
 	if own := w.words(l.said, nil, ""); l != target && own != "" && w.refSiblings {
@@ -182,14 +181,14 @@ func refTo(name string) value.Value {
 }
 
 // counted keeps the unions outside definitions to what the subset allows: further ones become definitions.
-func (w *writer) counted(s value.Value, name string) value.Value {
+func (w *writer) counted(s value.Value, name func() string) value.Value {
 	if w.subset.unions == 0 || w.inside > 0 || !isUnion(s) {
 		return s
 	}
 	if w.unions++; w.unions <= w.subset.unions {
 		return s
 	}
-	return w.shared(s, name)
+	return w.shared(s, name())
 }
 
 func isUnion(s value.Value) bool {
@@ -406,9 +405,9 @@ func (w *writer) property(p *prop) value.Value {
 		if isUnion(s) && w.inside == 0 { // It is counted already.
 			w.unions--
 		}
-		s = w.counted(w.nullable(s), p.sent)
+		s = w.counted(w.nullable(s), func() string { return p.sent })
 	case wrapped:
-		s = w.counted(w.wrapper(w.place(p.low)), p.sent)
+		s = w.counted(w.wrapper(w.place(p.low)), func() string { return p.sent })
 	default:
 		s = w.place(p.low)
 	}
