@@ -61,7 +61,7 @@ func table() []rule {
 			(*linter).oneOfOverlap,
 		},
 		{
-			"no_description", "%s no description: the name is all that a model is told", "Describe what a name does not say: unit, source, form, what to do where the text is silent.",
+			"no_description", "%s: the name is all that a model is told", "Describe what a name does not say: unit, source, form, what to do where the text is silent.",
 			(*linter).noDescription,
 		},
 		{

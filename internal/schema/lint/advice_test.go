@@ -78,7 +78,7 @@ func cases() []seen {
 		{"oneof_overlap", `{"anyOf":[{"type":"integer"},{"type":"number"}]}`, nil, ""},
 
 		{"no_description", `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string","description":"B."},"c":{"$ref":"#/$defs/c"}},"$defs":{"c":{"description":"C."}}}`, []string{"/properties/a"}, "1 of 3 properties"},
-		{"no_description", `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}}}`, []string{"/properties/a"}, "2 properties"},
+		{"no_description", `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}}}`, []string{"/properties/a"}, "no property"},
 		{"no_description", `{"type":"object","properties":{"a":{"title":"A"},"kind":{"const":"x"}}}`, nil, ""},
 
 		{"deep_nesting", nested(7), []string{""}, "7 levels"},

@@ -166,9 +166,9 @@ func (l *linter) noDescription() {
 	switch {
 	case silent == 0:
 	case silent == total:
-		l.say(first, count(total, "property has", "properties, all that there are, have"))
+		l.say(first, "no property has a description")
 	default:
-		l.say(first, fmt.Sprintf("%d of %d properties have", silent, total))
+		l.say(first, fmt.Sprintf("%d of %d properties have no description", silent, total))
 	}
 }
 
