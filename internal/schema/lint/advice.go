@@ -53,6 +53,10 @@ func table() []rule {
 			(*linter).patternUnanchored,
 		},
 		{
+			"pattern_slashes", "the pattern stands between slashes, as in a program: here they are part of it, and the text must have them", "Take the slashes off.",
+			(*linter).patternSlashes,
+		},
+		{
 			"pattern_lookaround", "the pattern has %s, which no provider enforces: promptd judges it afterwards", "Say it by other keywords or by several patterns under allOf, and describe it to the model.",
 			(*linter).patternLookaround,
 		},

@@ -62,6 +62,9 @@ func cases() []seen {
 		{"pattern_unanchored", `{"type":"string","pattern":"^a.*"}`, nil, ""},
 		{"pattern_unanchored", `{"type":"string","pattern":"^(?=a).*$"}`, nil, ""},
 
+		{"pattern_slashes", `{"type":"string","pattern":"/^[0-9]{4}$/"}`, []string{"/pattern"}, "slashes"},
+		{"pattern_slashes", `{"type":"string","pattern":"^/a/$"}`, nil, ""},
+
 		{"pattern_lookaround", `{"type":"string","pattern":"^(?!a).*$"}`, []string{"/pattern"}, "look-ahead"},
 		{"pattern_lookaround", `{"type":"string","pattern":"(?<=a)b"}`, []string{"/pattern"}, "look-behind"},
 		{"pattern_lookaround", `{"type":"string","pattern":"^(a)\\1$"}`, []string{"/pattern"}, "a reference back"},
@@ -75,6 +78,9 @@ func cases() []seen {
 		{"oneof_overlap", `{"oneOf":[{"type":"number","maximum":0},{"type":"number","exclusiveMinimum":0}]}`, nil, ""},
 		{"oneof_overlap", `{"oneOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/b"}],"$defs":{"a":{"const":1},"b":{"enum":[2,"x"]}}}`, nil, ""},
 		{"oneof_overlap", `{"oneOf":[{"enum":["a","b"]},{"type":"integer"},{"enum":["b",null]}]}`, []string{"/oneOf"}, "1 and 3"},
+		{"oneof_overlap", `{"type":"object","oneOf":[{"required":["a","b"],"not":{"required":["c"]}},{"required":["c"]},{"required":["d"],"properties":{"a":false,"c":false}}]}`, nil, ""},
+		{"oneof_overlap", `{"type":"object","oneOf":[{"required":["a"],"not":{"anyOf":[{"required":["b"]},{"required":["c"]}]}},{"required":["c"]}]}`, nil, ""},
+		{"oneof_overlap", `{"type":"object","oneOf":[{"required":["a"],"not":{"required":["b","c"]}},{"required":["c"]}]}`, []string{"/oneOf"}, "1 and 2"},
 		{"oneof_overlap", `{"anyOf":[{"type":"integer"},{"type":"number"}]}`, nil, ""},
 
 		{"no_description", `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string","description":"B."},"c":{"$ref":"#/$defs/c"}},"$defs":{"c":{"description":"C."}}}`, []string{"/properties/a"}, "1 of 3 properties"},

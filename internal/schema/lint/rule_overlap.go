@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/value"
@@ -23,7 +24,7 @@ func (l *linter) oneOfOverlap() {
 				continue
 			}
 			branches := choice.Branches[:min(len(choice.Branches), maxBranches)]
-			i, j, ok := c.overlap(branches)
+			i, j, ok := c.overlap(branches, v.Place, v.group.entry)
 			if c.left <= 0 {
 				l.cut = true
 				return
@@ -38,11 +39,14 @@ func (l *linter) oneOfOverlap() {
 // comparison compares alternatives within a budget.
 type comparison struct{ left int }
 
-// overlap gives the first two alternatives that nothing keeps apart.
-func (c *comparison) overlap(branches []schema.Place) (i, j int, ok bool) {
+// overlap gives the first two alternatives that nothing keeps apart, of values whose type the places around allow.
+func (c *comparison) overlap(branches []schema.Place, around ...schema.Place) (i, j int, ok bool) {
 	outlines := make([]*outline, len(branches))
 	for i, b := range branches {
 		outlines[i] = c.outline(b, true)
+		for _, p := range around {
+			outlines[i].narrow(p)
+		}
 	}
 	for j := range outlines {
 		for i := range j {
@@ -62,7 +66,8 @@ type outline struct {
 	listed    bool
 	low, high []numberBound
 	required  map[string][]*outline // nil in outlines of members
-	closed    []schema.Place
+	shuts     []schema.Place        // places that have members which cannot be
+	together  [][]string            // names that must not stand together: not {required: […]}
 }
 
 // outline gathers what judges a place in any case; deep outlines hold those of required members.
@@ -110,10 +115,7 @@ func (c *comparison) outline(p schema.Place, deep bool) *outline {
 
 func (o *outline) add(p schema.Place) {
 	o.never = o.never || p.Never()
-	for k := range o.kinds {
-		allowed, _ := p.Allows(value.Kind(k)) //nolint:gosec // The kinds are few.
-		o.kinds[k] = o.kinds[k] && allowed
-	}
+	o.narrow(p)
 	if c, ok := p.Get("const"); ok && !o.listed {
 		o.values, o.listed = []value.Value{c}, true
 	}
@@ -123,11 +125,45 @@ func (o *outline) add(p schema.Place) {
 			o.values = append(o.values, v)
 		}
 	}
-	if further, ok := p.Additional(); ok && further.Never() {
-		o.closed = append(o.closed, p)
+	further, ok := p.Additional()
+	shuts := ok && further.Never()
+	for _, sub := range p.Properties() {
+		shuts = shuts || sub.Never()
+	}
+	if shuts {
+		o.shuts = append(o.shuts, p)
+	}
+	if not, ok := p.Get("not"); ok {
+		o.exclude(not)
 	}
 	low, high := numberBounds(&visit{Place: p})
 	o.low, o.high = append(o.low, low...), append(o.high, high...)
+}
+
+// narrow keeps the kinds that a place allows too.
+func (o *outline) narrow(p schema.Place) {
+	for k := range o.kinds {
+		allowed, _ := p.Allows(value.Kind(k)) //nolint:gosec // The kinds are few.
+		o.kinds[k] = o.kinds[k] && allowed
+	}
+}
+
+// exclude reads the schema under not as names that must not stand together, where that is what it says.
+func (o *outline) exclude(not value.Value) {
+	if list, ok := not.Get("required"); ok && not.Len() == 1 {
+		var names []string
+		for _, name := range list.Items() {
+			names = append(names, name.Text())
+		}
+		o.together = append(o.together, names)
+	}
+	if list, ok := not.Get("anyOf"); ok && not.Len() == 1 {
+		for _, one := range list.Items() {
+			if _, nested := one.Get("anyOf"); !nested {
+				o.exclude(one)
+			}
+		}
+	}
 }
 
 // apart reports whether surely no value has both outlines.
@@ -212,13 +248,15 @@ func separated(low, high []numberBound) bool {
 // shutsOut reports whether a member that the other requires cannot stand here.
 func (o *outline) shutsOut(other *outline) bool {
 	for name := range other.required {
-		for _, p := range o.closed {
-			if m := p.Member(name); len(m) == 1 && m[0].Never() {
+		for _, p := range o.shuts {
+			if slices.ContainsFunc(p.Member(name), schema.Place.Never) {
 				return true
 			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(o.together, func(names []string) bool {
+		return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { _, ok := other.required[name]; return !ok })
+	})
 }
 
 // taggedApart reports whether a member that both require has values of which none fits both.

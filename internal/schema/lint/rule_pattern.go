@@ -60,6 +60,15 @@ func anchored(re *syntax.Regexp, op syntax.Op, last bool) bool {
 	}
 }
 
+// patternSlashes finds patterns that are written as a program writes them.
+func (l *linter) patternSlashes() {
+	for v := range l.own {
+		if p, ok := v.Get("pattern"); ok && len(p.Text()) > 2 && strings.HasPrefix(p.Text(), "/") && strings.HasSuffix(p.Text(), "/") {
+			l.say(value.AppendPointer(v.Pointer(), "pattern"))
+		}
+	}
+}
+
 // patternLookaround finds patterns beyond what engines of providers read.
 func (l *linter) patternLookaround() {
 	for v := range l.own {

@@ -16,8 +16,12 @@ type visit struct {
 type group struct {
 	entry   schema.Place
 	members []schema.Place // nil until they are asked for
+	large   bool           // there are more; then everything counts as said
 	names   map[string]bool
 }
+
+// maxGroup bounds the places that are looked at for one value: one part may stand in thousands of places.
+const maxGroup = 256
 
 // places gives the group's members.
 func (g *group) places() []schema.Place {
@@ -26,6 +30,10 @@ func (g *group) places() []schema.Place {
 		g.members = []schema.Place{g.entry}
 		for i := 0; i < len(g.members); i++ {
 			for _, next := range inPlace(g.members[i]) {
+				if len(g.members) == maxGroup {
+					g.large = true
+					return g.members
+				}
 				if !seen[next] {
 					seen[next] = true
 					g.members = append(g.members, next)
@@ -45,7 +53,7 @@ func (g *group) has(keywords ...string) bool {
 			}
 		}
 	}
-	return false
+	return g.large
 }
 
 // describes reports whether some member of the group says what a property is like.
@@ -58,7 +66,7 @@ func (g *group) describes(name string) bool {
 			}
 		}
 	}
-	if g.names[name] {
+	if g.names[name] || g.large {
 		return true
 	}
 	for _, p := range g.places() {
