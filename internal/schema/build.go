@@ -355,11 +355,16 @@ func (b *builder) compilePattern(keyword string, v value.Value) (pattern, bool) 
 	if p, ok := b.c.patterns[text]; ok {
 		return p, true
 	}
+	if b.c.patternWork > maxPatternWork {
+		b.bad(keyword, "pattern", "the regular expressions of the schema are too large together", "Use fewer and shorter ones, with smaller repeats.")
+		return pattern{}, false
+	}
 	p, err := compilePattern(text)
 	if err != nil {
 		b.bad(keyword, "pattern", fmt.Sprintf("the regular expression %s is not valid: %v", cut(v.String(), 120), err), "Write it as ECMA-262 (JavaScript) has it.")
 		return pattern{}, false
 	}
+	b.c.patternWork += p.work
 	b.c.patterns[text] = p
 	b.c.weight += p.weight()
 	return p, true

@@ -84,6 +84,8 @@ type compiler struct {
 	remote   []string
 	scoped   bool
 	weight   int
+	// patternWork is what the patterns so far cost.
+	patternWork int
 	// rules compiles x-rules; nil until there is one.
 	rules      *ruleCompiler
 	extractive bool
@@ -308,7 +310,7 @@ func (c *compiler) target(n *node, keyword, ref string) (*resource, string, bool
 		}
 		pointer = anchored
 	}
-	found, ok := r.doc.root.Lookup(pointer)
+	found, ok := r.doc.lookup(pointer)
 	if !ok && r.pointer != "" && uri == "" && strings.HasPrefix(fragment, "/") {
 		// Generators put an $id on a part and go on to write pointers from the document's root. By the specification such a pointer starts at
 		// the $id and leads nowhere, so there is no other reading.

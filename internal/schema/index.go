@@ -26,6 +26,14 @@ type document struct {
 	tooDeep    bool
 }
 
+// lookup gives what a pointer leads to.
+func (d *document) lookup(pointer string) (value.Value, bool) {
+	if v, ok := d.values[pointer]; ok {
+		return v, true
+	}
+	return d.root.Lookup(pointer)
+}
+
 // resource is a schema with an identifier of its own, and everything below it that has none.
 type resource struct {
 	doc        *document

@@ -11,7 +11,11 @@ type pattern struct {
 	prefix  string // the whole pattern is "begins with this"
 	program *program
 	runs    *runs
+	work    int // what reading it cost and its program takes
 }
+
+// maxPatternWork bounds the patterns of one schema together: "(a{1000}){25}" unfolds to a megabyte, and a schema has room for thousands of those.
+const maxPatternWork = 2 << 20
 
 func (p pattern) weight() int {
 	w := 200 + 40*len(p.source)
@@ -50,7 +54,7 @@ func compilePattern(source string) (pattern, error) {
 	if err != nil {
 		return pattern{}, err
 	}
-	p := pattern{source: source}
+	p := pattern{source: source, work: len(source) + parser.work}
 	if prefix, ok := literalPrefix(e); ok {
 		p.prefix = prefix
 		return p, nil
@@ -62,6 +66,8 @@ func compilePattern(source string) (pattern, error) {
 	if err != nil {
 		return pattern{}, err
 	}
+	const instructionWork = 8
+	p.work += instructionWork * len(p.program.code)
 	return p, nil
 }
 
