@@ -116,6 +116,9 @@ func (n *tupleNode) translate(d direction, v value.Value, open bool) (value.Valu
 		}
 		if !ok || !whole {
 			if ok && !(m.travel != unwrapped && old.IsNull()) {
+				if d == toCallerPart && open {
+					break // The position before this one may still come.
+				}
 				return v, same, nil // A position is missing before this one: left to judgement.
 			}
 			whole = false

@@ -108,9 +108,11 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 	f.trimLists()
 	f.trimItems(top)
 	f.decide(top)
+	may := refusing(f.order)
 	for _, l := range f.unions {
 		if u, ok := l.node.(*unionNode); ok {
 			u.flat = u.plain(map[node]bool{})
+			u.sure = u.flat && !may[l]
 		}
 	}
 	w := newWriter(f.subset, top, bare)

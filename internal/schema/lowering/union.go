@@ -1,6 +1,8 @@
 package lowering
 
 import (
+	"slices"
+
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -9,6 +11,7 @@ import (
 type unionNode struct {
 	low  *low
 	flat bool // nothing is translated in any alternative
+	sure bool // and nothing is refused
 }
 
 func (n *unionNode) plain(seen map[node]bool) bool {
@@ -79,6 +82,9 @@ func (n *unionNode) part(v value.Value) (value.Value, fate, error) {
 }
 
 func (n *unionNode) lower(v value.Value) (value.Value, fate, error) {
+	if n.sure {
+		return v, same, nil
+	}
 	l := n.low
 	var first error
 	for i, a := range l.alts {
@@ -205,6 +211,47 @@ func (f *fitter) agree(a, b *low, depth int) bool {
 		}
 	}
 	return true
+}
+
+// refusing finds the lows that may refuse a right value, themselves or in their parts: see Lowered.Narrowed.
+func refusing(lows []*low) map[*low]bool {
+	users := map[*low][]*low{}
+	found := map[*low]bool{}
+	var queue []*low
+	for _, l := range lows {
+		for _, c := range l.children() {
+			users[c] = append(users[c], l)
+		}
+		if l.refuses() {
+			found[l] = true
+			queue = append(queue, l)
+		}
+	}
+	for len(queue) > 0 {
+		l := queue[0]
+		queue = queue[1:]
+		for _, u := range users[l] {
+			if !found[u] {
+				found[u] = true
+				queue = append(queue, u)
+			}
+		}
+	}
+	return found
+}
+
+func (l *low) refuses() bool {
+	if _, guarded := l.node.(*guardNode); guarded {
+		return true
+	}
+	switch n := l.node.(type) {
+	case *objectNode:
+		return n.narrows || slices.ContainsFunc(l.props, func(p prop) bool { return p.meant != nil })
+	case *tupleNode:
+		return n.rest == nil
+	default:
+		return false
+	}
 }
 
 func (l *low) prop(sent string) *prop {
