@@ -107,6 +107,7 @@ func (n *tupleNode) translate(d direction, v value.Value, open bool) (value.Valu
 		return v, same, nil
 	}
 	var items []value.Value
+	waits := d == toCallerPart && open // for positions that come later than others behind them
 	taken, whole := 0, true
 	for i := range n.fixed() {
 		m := &n.props[i]
@@ -115,10 +116,7 @@ func (n *tupleNode) translate(d direction, v value.Value, open bool) (value.Valu
 			taken++
 		}
 		if !ok || !whole {
-			if ok && !(m.travel != unwrapped && old.IsNull()) {
-				if d == toCallerPart && open {
-					break // The position before this one may still come.
-				}
+			if ok && !waits && !(m.travel != unwrapped && old.IsNull()) {
 				return v, same, nil // A position is missing before this one: left to judgement.
 			}
 			whole = false
@@ -143,7 +141,7 @@ func (n *tupleNode) translate(d direction, v value.Value, open bool) (value.Valu
 					return v, same, within(err, "/"+restName)
 				}
 				items = append(items, itemsOf(out)...)
-			} else if !rest.IsNull() && rest.Len() > 0 {
+			} else if !waits && !rest.IsNull() && rest.Len() > 0 {
 				return v, same, nil
 			}
 		}
