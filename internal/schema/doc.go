@@ -12,6 +12,6 @@
 // keywords, sorted by the kind of value that they judge; trial.go runs them with a budget of steps and a context. The verdict on a valid
 // value allocates nothing; only when it is "no" is the value judged a second time to collect entries. Schemas come from callers, so each
 // loop here is bounded: size, depth and count when compiling, steps when judging, program size for patterns. Numbers are compared exactly,
-// patterns mean what ECMA-262 says (package-local parser, RE2 where it can, a memoising matcher for look-around), and formats are
+// patterns mean what ECMA-262 says (package-local parser, and a memoising matcher whose steps are counted), and formats are
 // asserted in every draft. Annotations (title, default, examples, content…) judge nothing.
 package schema

@@ -70,6 +70,7 @@ func (t *trial) hash(v value.Value) uint64 {
 	case value.KindString:
 		return maphash.String(t.seed, text)
 	case value.KindNumber:
+		t.spend(len(text) >> 2)
 		return mix(sum, hashNumber(text))
 	case value.KindArray:
 		for i := range v.Len() {

@@ -114,6 +114,14 @@ func hazards() []hazard {
 			list = append(list, hazard{"format " + f + " of " + part, `{"format":"` + f + `"}`, `"` + strings.Repeat(part, 150_000/len(part)) + `"`})
 		}
 	}
+	for _, rule := range []string{
+		`self.all(x, self.all(y, x != y + 0.5))`, `self.map(x, x * 1.000000000000000000001).sum() == 0.1`, `self.filter(x, self.exists(y, y == x)).size() == 0`, `self.all(x, string(x).matches('^(a+)+$') || x >= 0)`, `self == self.map(x, x + 0)`,
+	} {
+		list = append(list, hazard{"rule " + rule, `{"x-rules":["` + rule + `"]}`, `[` + numbers + `]`},
+			hazard{"rule in items " + rule, `{"items":{"x-rules":["` + rule + `"]}}`, `[` + written(900, func(i int) string {
+				return `[` + written(100, func(j int) string { return fmt.Sprint(100*i + j) }) + `]`
+			}) + `]`})
+	}
 	return append(list, reportHazards()...)
 }
 

@@ -73,10 +73,7 @@ func TestSpeedAgainstTheLibraryOverTheCorpus(t *testing.T) {
 	var slow []string
 	for i := 0; i < len(lines); i += step {
 		line := lines[i]
-		needed := Remotes{}
-		if strings.Contains(line.schema.String(), `"$ref":"http`) {
-			needed = remotes
-		}
+		needed := neededRemotes(line.schema, remotes)
 		s, err := Compile(line.schema, Options{Remotes: needed})
 		if err != nil {
 			continue
