@@ -87,13 +87,31 @@ func (t *typ) list(p schema.Place) {
 	}
 }
 
+// sameText gives a text that values share where they are equal, however their numbers are written.
+func sameText(v value.Value) string {
+	return string(plainNumbers(v).AppendCanonical(nil))
+}
+
+func plainNumbers(v value.Value) value.Value {
+	if v.Kind() == value.KindNumber {
+		if n, err := value.DecodeString(v.Decimal().String(), value.Limits{}); err == nil {
+			return n
+		}
+		return v
+	}
+	for i := range v.Len() {
+		v = v.WithAt(i, plainNumbers(v.At(i)))
+	}
+	return v
+}
+
 func intersection(a, b []value.Value) (both []value.Value) {
 	in := make(map[string]bool, len(b))
 	for _, v := range b {
-		in[string(v.AppendCanonical(nil))] = true
+		in[sameText(v)] = true
 	}
 	for _, v := range a {
-		if in[string(v.AppendCanonical(nil))] {
+		if in[sameText(v)] {
 			both = append(both, v)
 		}
 	}
@@ -107,7 +125,7 @@ func (t *typ) assert(p schema.Place, name string, v value.Value) {
 	case name == "format" && p.Format() == "":
 		return // It is not asserted.
 	case r == numeric || r == textual:
-		if a.value.Kind() == value.KindBool { // Draft 4: beside the bound.
+		if a.value.Kind() == value.KindBool && name != "x-extractive" { // Draft 4: beside the bound.
 			return
 		}
 		if flag, ok := p.Get("exclusiveM" + strings.TrimPrefix(name, "m")); ok && (name == "minimum" || name == "maximum") && flag.Kind() == value.KindBool && flag.Truth() {
@@ -115,7 +133,7 @@ func (t *typ) assert(p schema.Place, name string, v value.Value) {
 		}
 	case r == counting:
 	case name == "minProperties" || name == "maxProperties":
-	case name == "contains" || name == "x-extractive":
+	case name == "contains":
 	default:
 		return
 	}

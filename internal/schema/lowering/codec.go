@@ -72,7 +72,7 @@ type guardNode struct {
 
 func (n *guardNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
 	if d == toProvider && !n.kinds.has(v.Kind()) {
-		return v, same, &Error{Message: "a value of another kind than the schema speaks of cannot be given", Narrowed: true}
+		return v, same, &Error{Message: "a value of another kind than the schema speaks of cannot be given", Narrowed: "type"}
 	}
 	return translate(n.inner, d, v, open)
 }
@@ -213,14 +213,14 @@ func newLabels(values []value.Value) *labelNode {
 		text := label(v, quoted)
 		n.labels = append(n.labels, text)
 		n.byText[text] = i
-		n.byJSON[string(v.AppendCanonical(nil))] = i
+		n.byJSON[sameText(v)] = i
 	}
 	return n
 }
 
 func (n *labelNode) translate(d direction, v value.Value, _ bool) (value.Value, fate, error) {
 	if d == toProvider {
-		if i, ok := n.byJSON[string(v.AppendCanonical(nil))]; ok {
+		if i, ok := n.byJSON[sameText(v)]; ok {
 			return value.String(n.labels[i]), changed, nil
 		}
 		return v, same, nil
@@ -241,8 +241,8 @@ type Error struct {
 	Pointer string
 	// Message says why.
 	Message string
-	// Narrowed is set where the value is right and cannot be given all the same: see Lowered.Narrowed.
-	Narrowed bool
+	// Narrowed is the keyword of a [Narrowing] where the value is right and cannot be given all the same; else it is empty.
+	Narrowed string
 }
 
 // Error says place and reason.

@@ -154,7 +154,7 @@ func (n *objectNode) others(b *builder, d direction, v value.Value, open bool, c
 			}
 			codec, named := n.other(d, name)
 			if d == toProvider && n.narrows && !named {
-				return &Error{Pointer: value.AppendPointer("", name), Message: "a member that no subschema names cannot be given", Narrowed: true}
+				return &Error{Pointer: value.AppendPointer("", name), Message: "a member that no subschema names cannot be given", Narrowed: "additionalProperties"}
 			}
 			item, made, err := translate(codec, d, v.At(i), open && i == v.Len()-1)
 			if err != nil {
@@ -264,7 +264,7 @@ func (b *builder) done() (value.Value, fate) {
 // translate gives the member's value; it is absent where null stands for absence.
 func (m *prop) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
 	if d == toProvider && m.meant != nil && !m.meant(v) {
-		return v, same, &Error{Message: "a member that only a condition names cannot be given otherwise than the condition has it", Narrowed: true}
+		return v, same, &Error{Message: "a member that only a condition names cannot be given otherwise than the condition has it", Narrowed: "properties"}
 	}
 	switch {
 	case m.travel == unwrapped:

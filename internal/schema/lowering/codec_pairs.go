@@ -174,7 +174,7 @@ func (n *tupleNode) lower(v value.Value) (value.Value, fate, error) {
 	fixed := n.fixed()
 	if n.rest == nil {
 		if v.Len() > fixed {
-			return v, same, &Error{Pointer: value.AppendIndex("", fixed), Message: "an item that no subschema speaks of cannot be given", Narrowed: true}
+			return v, same, &Error{Pointer: value.AppendIndex("", fixed), Message: "an item that no subschema speaks of cannot be given", Narrowed: "items"}
 		}
 		return value.Object(members...), changed, nil
 	}

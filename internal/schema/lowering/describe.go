@@ -78,6 +78,10 @@ func sayConstraint(r Residue) string {
 			return "items are unique"
 		}
 		return ""
+	case "x-extractive":
+		return "copied word for word from the text"
+	case "x-rules":
+		return sayRules(r.Value)
 	case "oneOf":
 		return "exactly one alternative applies"
 	case "dependentRequired":
@@ -105,4 +109,23 @@ func sayDependent(v value.Value) string {
 		}
 	}
 	return strings.Join(said, "; ")
+}
+
+// sayRules says rules by their messages, which their author wrote for readers, or as they are.
+func sayRules(rules value.Value) string {
+	var said []string
+	for _, r := range rules.Items() {
+		text := r.Text()
+		for _, name := range [...]string{"rule", "message"} {
+			if own, ok := r.Get(name); ok && own.Text() != "" {
+				text = own.Text()
+			}
+		}
+		said = append(said, text)
+	}
+	text := strings.Join(said, "; ")
+	if len(text) > maxSaid {
+		return ""
+	}
+	return text
 }

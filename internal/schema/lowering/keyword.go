@@ -43,7 +43,7 @@ func roleOf(keyword string) role {
 		return general
 	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf":
 		return numeric
-	case "minLength", "maxLength", "pattern", "format":
+	case "minLength", "maxLength", "pattern", "format", "x-extractive":
 		return textual
 	case "minItems", "maxItems", "uniqueItems", "minContains", "maxContains":
 		return counting

@@ -61,7 +61,25 @@ func (n *unionNode) translate(d direction, v value.Value, open bool) (value.Valu
 			return translate(a.node, d, v, open)
 		}
 	}
-	return v, same, nil
+	return n.nearest(d, v, open)
+}
+
+// nearest raises a value that no alternative has the shape of by the only one of its kind: something in it is wrong, and the rest of it has the
+// provider's shape all the same. Left as it is that shape could pass for a value.
+func (n *unionNode) nearest(d direction, v value.Value, open bool) (value.Value, fate, error) {
+	var only *low
+	for _, a := range n.low.alts {
+		if a.shaped().allKinds().has(v.Kind()) {
+			if only != nil {
+				return v, same, nil
+			}
+			only = a
+		}
+	}
+	if only == nil {
+		return v, same, nil
+	}
+	return translate(only.node, d, v, open)
 }
 
 // part raises the beginning of a container where only one alternative can still come of it.
@@ -76,7 +94,11 @@ func (n *unionNode) part(v value.Value) (value.Value, fate, error) {
 		}
 	}
 	if only == nil {
-		return v, absent, nil
+		out, made, err := n.nearest(toCallerPart, v, true)
+		if made == same {
+			made = absent
+		}
+		return out, made, err
 	}
 	return translate(only.node, toCallerPart, v, true)
 }
