@@ -179,8 +179,9 @@ func (l *law) valid(ctx context.Context, x value.Value) {
 	}
 	l.tally.instances++
 	text := down.String()
-	final, _, ok := l.result(ctx, text)
+	final, report, ok := l.result(ctx, text)
 	if !ok {
+		l.fault("a valid answer is not read back: %s, instance %s, result %s, %+v", text, x, final, report)
 		return
 	}
 	l.tally.passed++
