@@ -12,9 +12,8 @@ import (
 
 // withCaps gives a lowered schema with its caps.
 func withCaps(s value.Value, c Caps) value.Value {
-	shut := c.Members && !composes(s)
 	return rewrite(s, func(node value.Value) value.Value {
-		if shut {
+		if c.Members {
 			node = withoutFurther(node)
 		}
 		kinds, ok := typesOf(node)
@@ -33,10 +32,18 @@ func withCaps(s value.Value, c Caps) value.Value {
 				node = node.With("maxLength", value.Int(int64(c.StringLength)))
 			case k == "array" && c.Items > 0 && !hasAny(node, "maxItems") && atMost(node, "minItems", c.Items):
 				node = node.With("maxItems", value.Int(int64(c.Items)))
+			case k == "object" && c.Properties > 0 && len(kinds) == 1 && isDictionary(node) && atMost(node, "minProperties", c.Properties):
+				node = node.With("maxProperties", value.Int(int64(c.Properties)))
 			}
 		}
 		return node
 	})
+}
+
+// isDictionary reports whether an object's members are all of one kind, and as many as the model likes.
+func isDictionary(node value.Value) bool {
+	further, ok := node.Get("additionalProperties")
+	return ok && (further.Kind() != value.KindBool || further.Truth()) && !hasAny(node, "properties", "patternProperties", "maxProperties")
 }
 
 // withoutFurther closes an object that says nothing of further members: under a grammar a small model fills the room with invented ones, and repeats them.
@@ -52,17 +59,6 @@ func withoutFurther(node value.Value) value.Value {
 		}
 	}
 	return node.With("additionalProperties", value.Bool(false))
-}
-
-// composes reports whether somewhere several subschemas judge one object together: closing one of them would shut out what another one names.
-func composes(s value.Value) bool {
-	found := false
-	rewrite(s, func(node value.Value) value.Value {
-		together := hasAny(node, "anyOf", "oneOf", "$ref", "if", "not", "dependentSchemas") && hasAny(node, "properties", "required")
-		found = found || together || hasAny(node, "allOf", "$dynamicRef", "$recursiveRef")
-		return node
-	})
-	return found
 }
 
 func hasAny(node value.Value, names ...string) bool {
@@ -92,7 +88,7 @@ func (c Caps) hit(v value.Value) bool {
 	if v.Kind() == value.KindString {
 		return c.StringLength > 0 && len(v.Text()) >= c.StringLength && utf8.RuneCountInString(v.Text()) >= c.StringLength
 	}
-	if v.Kind() == value.KindArray && c.Items > 0 && v.Len() >= c.Items {
+	if v.Kind() == value.KindArray && c.Items > 0 && v.Len() >= c.Items || v.Kind() == value.KindObject && c.Properties > 0 && v.Len() >= c.Properties {
 		return true
 	}
 	for i := range v.Len() {

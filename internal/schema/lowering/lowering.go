@@ -33,7 +33,8 @@ type Caps struct {
 	// Formats caps strings of a format too: an engine that holds both writes an endless e-mail address otherwise.
 	Formats bool
 	Items   int
-	Depth   int
+	// Properties caps dictionaries.
+	Properties int
 	// Members keeps objects that say nothing of further members to those that they name.
 	Members bool
 }

@@ -127,6 +127,9 @@ func (p Profile) forms() []form {
 	for _, f := range p.rows() {
 		if p.tight && f.caps != (Caps{}) {
 			f.caps.StringLength, f.caps.Items = tightString, tightItems
+			if f.caps.Properties > 0 {
+				f.caps.Properties = tightItems
+			}
 		}
 		if p.modes == 0 && !f.optIn || p.modes&bit(f.mode) != 0 {
 			out = append(out, f)

@@ -25,27 +25,27 @@ func table() []row {
 		}
 	}
 	return []row{
-		{"openai", after(Strict, openAI)},                                                              // 2.1: openai-python 3.54.0 and the structured outputs guide
-		{"openai:azure", after(Strict, azure)},                                                         // 2.1
-		{"openai:openrouter", after(Strict, openAI)},                                                   // 2.5: forwards
-		{"openai:xai", after(Strict, careful)},                                                         // 2.5: always enforced, "practical subset"
-		{"openai:groq", after(Strict, careful)},                                                        // 2.5: vendor page
-		{"openai:fireworks", after(Strict, careful)},                                                   // 2.5: fireworks-ai 1.2.30
-		{"openai:together", after(Strict, careful)},                                                    // 2.5: depends on the engine behind it
-		{"openai:perplexity", after(Strict, careful)},                                                  // 2.5
-		{"openai:cerebras", after(Strict, cerebras)},                                                   // 2.5
-		{"openai:mistral", after(Strict, mistral)},                                                     // 2.5
-		{"openai:deepseek", after(Tool, deepSeek)},                                                     // 2.5: strict tools at /beta; its chat has JSON mode alone
-		{"openai:vllm", engine(vLLM, Caps{})},                                                          // 2.8: backend auto
-		{"cohere", after(Strict, cohere)},                                                              // 2.5: cohere 7.3.1
-		{"anthropic", claude(anthropic)},                                                               // 2.2: anthropic 2.12.0
-		{"bedrock", claude(bedrock)},                                                                   // 2.4: botocore 1.44.5
-		{"bedrock:claude", claude(bedrock)},                                                            // 2.4
-		{"gemini", after(Strict, gemini)},                                                              // 2.3, responseJsonSchema: google-genai 3.4.0
-		{"gemini:openapi", after(Strict, openAPI)},                                                     // 2.3, responseSchema
-		{"ollama", engine(converter, Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true})},   // 2.7
-		{"llamacpp", engine(converter, Caps{StringLength: 2000, Items: 100, Depth: 6, Members: true})}, // 2.6: measured at 0c1e57098
-		{"llamacpp:llguidance", engine(llGuidance, Caps{StringLength: 2000, Formats: true, Items: 100, Depth: 6, Members: true})}, // 2.8: measured, 1.9.1
+		{"openai", after(Strict, openAI)},                                                    // 2.1: openai-python 3.54.0 and the structured outputs guide
+		{"openai:azure", after(Strict, azure)},                                               // 2.1
+		{"openai:openrouter", after(Strict, openAI)},                                         // 2.5: forwards
+		{"openai:xai", after(Strict, careful)},                                               // 2.5: always enforced, "practical subset"
+		{"openai:groq", after(Strict, careful)},                                              // 2.5: vendor page
+		{"openai:fireworks", after(Strict, careful)},                                         // 2.5: fireworks-ai 1.2.30
+		{"openai:together", after(Strict, careful)},                                          // 2.5: depends on the engine behind it
+		{"openai:perplexity", after(Strict, careful)},                                        // 2.5
+		{"openai:cerebras", after(Strict, cerebras)},                                         // 2.5
+		{"openai:mistral", after(Strict, mistral)},                                           // 2.5
+		{"openai:deepseek", after(Tool, deepSeek)},                                           // 2.5: strict tools at /beta; its chat has JSON mode alone
+		{"openai:vllm", engine(vLLM, Caps{})},                                                // 2.8: backend auto
+		{"cohere", after(Strict, cohere)},                                                    // 2.5: cohere 7.3.1
+		{"anthropic", claude(anthropic)},                                                     // 2.2: anthropic 2.12.0
+		{"bedrock", claude(bedrock)},                                                         // 2.4: botocore 1.44.5
+		{"bedrock:claude", claude(bedrock)},                                                  // 2.4
+		{"gemini", after(Strict, gemini)},                                                    // 2.3, responseJsonSchema: google-genai 3.4.0
+		{"gemini:openapi", after(Strict, openAPI)},                                           // 2.3, responseSchema
+		{"ollama", engine(converter, Caps{StringLength: 2000, Items: 100, Members: true})},   // 2.7
+		{"llamacpp", engine(converter, Caps{StringLength: 2000, Items: 100, Members: true})}, // 2.6: measured at 0c1e57098
+		{"llamacpp:llguidance", engine(llGuidance, Caps{StringLength: 2000, Formats: true, Items: 100, Properties: 100, Members: true})}, // 2.8: measured, 1.9.1
 	}
 }
 
