@@ -115,6 +115,7 @@ func codes() []map[string]any {
 func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "analyze", Description: "One prompt to one validated result."},
+		{Name: "schemas", Description: "What a schema is like, before a model sees it."},
 		{Name: "history", Description: "What was asked, what came of it, and what it cost."},
 		{Name: "cache", Description: "Answers that are kept for a time."},
 		{Name: "keys", Description: "API keys, and who the caller is."},
@@ -161,7 +162,7 @@ func (d *documenter) components() *huma.Components {
 
 // inputs are the schemas of what callers send: there unknown fields are refused. What promptd sends may get more fields, and readers have to expect it.
 func inputs() []string {
-	return []string{"AnalyzeRequest", "Options", "Message", "TextPart", "ImagePart", "ImageURL", "CreateKeyRequest", "RotateKeyRequest"}
+	return []string{"AnalyzeRequest", "Options", "Message", "TextPart", "ImagePart", "ImageURL", "CreateKeyRequest", "RotateKeyRequest", "CheckSchemaRequest"}
 }
 
 // finish brings what the registry made into the form that is true on the wire.

@@ -88,6 +88,8 @@ type Deps struct {
 type Settings struct {
 	// BodyBytes is limits.body_bytes.
 	BodyBytes int64
+	// SchemaBytes is limits.schema_bytes.
+	SchemaBytes int
 	// Origins is cors.origins.
 	Origins []string
 	// Anyone is set where auth.mode is none.

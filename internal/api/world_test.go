@@ -74,7 +74,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 		f(&want)
 	}
 	w := &world{tb: tb, dir: tb.TempDir(), logs: &syncBuffer{}, visits: &visits{}, settings: &atomic.Pointer[api.Settings]{}, sick: &atomic.Bool{}, exploding: &atomic.Bool{}}
-	w.settings.Store(&api.Settings{BodyBytes: 1 << 20, Defaults: prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}})
+	w.settings.Store(&api.Settings{BodyBytes: 1 << 20, SchemaBytes: 256 << 10, Defaults: prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}})
 	must := func(err error) {
 		tb.Helper()
 		if err != nil {

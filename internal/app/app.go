@@ -91,7 +91,7 @@ func settingsOf(c *config.Config) *settings {
 			Backoff: provider.Backoff{Base: c.Routing.Retries.Base, Cap: c.Routing.Retries.Cap},
 		},
 		api: api.Settings{
-			BodyBytes: int64(c.Limits.BodyBytes), Origins: c.CORS.Origins, Anyone: c.Auth.Mode == "none",
+			BodyBytes: int64(c.Limits.BodyBytes), SchemaBytes: int(c.Limits.SchemaBytes), Origins: c.CORS.Origins, Anyone: c.Auth.Mode == "none",
 			Defaults: prompt.Defaults{CacheTTL: c.Cache.TTL, MaxAttempts: c.Routing.Retries.MaxAttempts},
 		},
 	}

@@ -49,7 +49,7 @@ func table() []rule {
 			(*linter).boundsContradict,
 		},
 		{
-			"pattern_unanchored", "the pattern matches anywhere in the text, so that %s may stand around what it says", "Begin it with ^ and end it with $, if it is about the whole text.",
+			"pattern_unanchored", "the pattern matches a part of the text: anything may stand %s", "Begin it with ^ and end it with $, if it is about the whole text.",
 			(*linter).patternUnanchored,
 		},
 		{

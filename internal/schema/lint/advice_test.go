@@ -54,9 +54,9 @@ func cases() []seen {
 		{"bounds_contradict", `{"type":"string","minLength":5,"maxLength":4}`, []string{""}, "minLength 5 and maxLength 4"},
 		{"bounds_contradict", `{"type":"array","minItems":2,"maxItems":2,"items":{"type":"number","minimum":4,"maximum":4}}`, nil, ""},
 
-		{"pattern_unanchored", `{"type":"string","pattern":"ab"}`, []string{"/pattern"}, "anything may stand"},
-		{"pattern_unanchored", `{"type":"string","pattern":"^ab"}`, []string{"/pattern"}, "behind"},
-		{"pattern_unanchored", `{"type":"string","pattern":"^a|b$"}`, []string{"/pattern"}, "anything may"},
+		{"pattern_unanchored", `{"type":"string","pattern":"ab"}`, []string{"/pattern"}, "around it"},
+		{"pattern_unanchored", `{"type":"string","pattern":"^ab"}`, []string{"/pattern"}, "behind it"},
+		{"pattern_unanchored", `{"type":"string","pattern":"^a|b$"}`, []string{"/pattern"}, "around it"},
 		{"pattern_unanchored", `{"type":"string","pattern":"^(?:a|b)$"}`, nil, ""},
 		{"pattern_unanchored", `{"type":"string","pattern":"(^a$|^b$)"}`, nil, ""},
 		{"pattern_unanchored", `{"type":"string","pattern":"^a.*"}`, nil, ""},

@@ -16,11 +16,11 @@ func (l *linter) patternUnanchored() {
 		}
 		switch begins, ends := anchors(p.Text()); {
 		case !begins && !ends:
-			l.say(value.AppendPointer(v.Pointer(), "pattern"), "anything")
+			l.say(value.AppendPointer(v.Pointer(), "pattern"), "around it")
 		case !begins:
-			l.say(value.AppendPointer(v.Pointer(), "pattern"), "anything before it")
+			l.say(value.AppendPointer(v.Pointer(), "pattern"), "before it")
 		case !ends:
-			l.say(value.AppendPointer(v.Pointer(), "pattern"), "anything behind it")
+			l.say(value.AppendPointer(v.Pointer(), "pattern"), "behind it")
 		}
 	}
 }
