@@ -71,8 +71,8 @@ func TestASchemaIsCheckedForEveryDialect(t *testing.T) {
 		}
 	}
 	a.into(t, 200, &got)
-	if !got.Valid || len(got.Hash) != 64 || !strings.Contains(a.body, `"draft":"4"`) || a.header.Get("RateLimit") == "" {
-		t.Errorf("got %.300s with RateLimit %q, want a valid schema of draft 4, counted", a.body, a.header.Get("RateLimit"))
+	if !got.Valid || len(got.Hash) != 64 || !strings.Contains(a.body, `"draft":"4"`) {
+		t.Errorf("got %.300s, want a valid schema of draft 4", a.body)
 	}
 	if !slices.ContainsFunc(got.Advice, func(a api.SchemaAdvice) bool {
 		return a.Rule == "required_unknown" && a.Pointer == "/required" && a.Hint != ""
@@ -139,7 +139,10 @@ func TestCheckingASchemaNeedsItsScopeAndCounts(t *testing.T) {
 	few := w.newKey(key.Key{Name: "few", Scopes: key.Scopes(key.Schemas), RateLimitPerHour: &one})
 	var status []int
 	for range 2 {
-		status = append(status, w.do(ask{method: "POST", path: checkPath, key: few, body: `{"schema": {}, "dialects": ["openai"]}`}).status)
+		a := w.do(ask{method: "POST", path: checkPath, key: few, body: `{"schema": {}, "dialects": ["openai"]}`})
+		if status = append(status, a.status); a.header.Get("RateLimit") == "" {
+			t.Errorf("got %d without the header RateLimit", a.status)
+		}
 	}
 	if want := []int{200, 429}; !cmp.Equal(want, status) {
 		t.Errorf("with a limit of one: got %v, want %v", status, want)
