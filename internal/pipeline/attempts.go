@@ -149,7 +149,7 @@ func (s attempts) call(ctx context.Context, t *series, p planned) (replied, erro
 	c := dialect.Call{
 		Messages: p.messages, MaxTokens: p.room, Temperature: &p.prompt.Options.Temperature,
 		Logprobs: p.prompt.Options.IncludeConfidence && p.candidate.Model.Capability.Logprobs,
-		Output:   dialect.Output{Mode: p.plan.lowered.Mode, Name: "result", Schema: p.plan.sent(p.capped)},
+		Output:   dialect.Output{Mode: p.plan.lowered.Mode, Name: "result", Schema: p.plan.sent(p.capped, t.schema.Source())},
 	}
 	var sink func(string) error
 	if t.partial != nil {

@@ -23,9 +23,12 @@ type plan struct {
 	capped  bool
 }
 
-// sent is the schema that goes to the provider.
-func (p *plan) sent(capped bool) value.Value {
+// sent is the schema that goes to the provider for an answer that is taken from these texts.
+func (p *plan) sent(capped bool, source []string) value.Value {
 	if capped {
+		if s, ok := p.lowered.Extracting(source); ok {
+			return s
+		}
 		return p.bounded
 	}
 	return p.lowered.Schema

@@ -30,10 +30,26 @@ func (s *Schema) WithSource(texts ...string) *Schema {
 		from.texts, from.size = append(from.texts, text), from.size+len(text)
 	}
 	sourced := &Schema{
-		raw: s.raw, root: s.root, hash: s.hash, draft: s.draft, advice: s.advice, size: s.size, scoped: s.scoped, extractive: true, source: from,
+		origin: s, raw: s.raw, root: s.root, hash: s.hash, draft: s.draft, advice: s.advice, size: s.size, scoped: s.scoped, extractive: true, source: from,
 	}
 	sourced.trials.New = func() any { return &trial{scoped: sourced.scoped, source: from} }
 	return sourced
+}
+
+// Sourceless gives the schema without a source.
+func (s *Schema) Sourceless() *Schema {
+	if s.origin != nil {
+		return s.origin
+	}
+	return s
+}
+
+// Source gives the texts of WithSource where the schema has extractive strings, with runs of white space as one space.
+func (s *Schema) Source() []string {
+	if s.source == nil {
+		return nil
+	}
+	return s.source.texts
 }
 
 func (k *extractiveKeyword) judge(t *trial, v value.Value, _ marks) bool {

@@ -79,6 +79,7 @@ type Schema struct {
 	// extractive is set where x-extractive stands somewhere; source is what such strings are looked for in, if it is known.
 	extractive bool
 	source     *source
+	origin     *Schema // of one with a source: the one without
 	trials     sync.Pool
 }
 

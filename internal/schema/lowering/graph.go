@@ -331,6 +331,9 @@ func (f *fitter) assert(l *low, kinds ...string) {
 // assertion gives a keyword as the subset takes it; exact is false where that is not all that it says.
 func (f *subset) assertion(t *typ, a assertion, kinds []string) (m value.Member, kept, exact bool) {
 	m = value.Member{Name: a.keyword, Value: a.value}
+	if a.keyword == extractiveKeyword { // Only a short text makes a pattern, so it is said anyway.
+		return m, f.spans && a.value.Truth(), false
+	}
 	if !slices.Contains(f.keywords, a.keyword) {
 		if a.keyword == "minItems" && f.fewItems {
 			n, _ := t.bound("minItems")

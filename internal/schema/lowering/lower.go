@@ -10,6 +10,7 @@ import (
 
 // Lower fits a schema to the strongest form of the profile that it fits. It gives the same bytes for the same arguments.
 func Lower(s *schema.Schema, p Profile) Lowered {
+	s = s.Sourceless() // What is lowered serves every request.
 	var n *normalizer
 	var root *typ
 	for _, f := range p.forms() {
@@ -131,6 +132,9 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 	}
 	if form.caps != (Caps{}) {
 		l.capped = withCaps(sent, form.caps)
+	}
+	if form.subset.spans {
+		l.marked()
 	}
 	if form.subset.quiet {
 		l.Shown = quiet(s.Value())

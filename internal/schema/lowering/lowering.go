@@ -60,8 +60,9 @@ type Lowered struct {
 	// Caps are the generation caps; Capped applies them.
 	Caps Caps
 
-	codec  node
-	capped value.Value
+	codec   node
+	capped  value.Value
+	extract value.Value // capped, with marks at extractive strings; null where there are none
 }
 
 // Narrowing is a place at which a schema's silence is read as its author meant it.

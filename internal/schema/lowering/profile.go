@@ -204,6 +204,7 @@ type subset struct {
 	converter    bool // llama.cpp's own converter reads the schema
 	anchored     bool // patterns are read as matching the whole
 	near         bool // bounds far away cannot be written
+	spans        bool // patterns may be as long as a text: extractive strings are held to its spans
 
 	optional int // how many optional properties are sent as such; -1 is all, 0 none: they are required and may be null
 	unions   int // how many unions stand outside definitions

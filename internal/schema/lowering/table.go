@@ -150,7 +150,7 @@ func llGuidance() subset {
 	}
 	// 2026-11-26: the format uri is too large for the one inside llama.cpp's server.
 	s.formats = []string{"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
-	s.patterned, s.tuples, s.near = true, tupleNative, true
+	s.patterned, s.tuples, s.near, s.spans = true, tupleNative, true, true
 	return s
 }
 
