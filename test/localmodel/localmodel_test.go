@@ -151,6 +151,11 @@ func (a answer) tries() string {
 }
 
 func ask(ctx context.Context, client *http.Client, url, secret string, text named, schema string) (answer, error) {
+	return askRoom(ctx, client, url, secret, text, schema, room)
+}
+
+// askRoom is ask with room for so many tokens in the first attempt.
+func askRoom(ctx context.Context, client *http.Client, url, secret string, text named, schema string, room int) (answer, error) {
 	prompt, err := json.Marshal(text.text)
 	if err != nil {
 		return answer{}, err
