@@ -76,7 +76,7 @@ func (p *partial) fields(ctx context.Context, at *schema.Part, v, shown value.Va
 	case !known && !at.MayHold(v.Kind()):
 		return v, false
 	}
-	if v.Kind() == value.KindArray {
+	if at.Holds(v); v.Kind() == value.KindArray {
 		return p.items(ctx, at, v, shown)
 	}
 	earlier := byName{v: shown}

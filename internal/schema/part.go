@@ -22,8 +22,8 @@ type Part struct {
 	all     []*node // what judges the place or may do so, by an alternative or a condition of what contains it
 	sure    []*node // what judges it in every answer that passes, as coercion sees it
 	open    bool    // coercion may go by one alternative or another of what contains it
-	members *inside // what judges the members of an object here
-	items   *inside // what judges the items of an array here
+	holds   value.Value
+	within  *inside // what judges the container here; made when something in it is asked for
 }
 
 // partJudge is what the parts of one answer have in common.
@@ -47,6 +47,9 @@ func (p *Part) Item(index int) *Part { return &Part{judge: p.judge, up: p, index
 
 // Root reports whether the part is the whole answer.
 func (p *Part) Root() bool { return p.up == nil }
+
+// Holds says what the array or object at the place holds so far, before its parts are asked for: listed values among its members rule alternatives out.
+func (p *Part) Holds(v value.Value) { p.holds, p.within = v, nil }
 
 // MayHold reports whether an array or object may stand here, whatever it will hold: a field of it is worth showing only then. Each subschema must allow
 // the kind, of alternatives at least one.
@@ -189,11 +192,11 @@ func (p *Part) named(in *inside) bool {
 		return !slices.ContainsFunc(in.sure, func(n *node) bool { return n.array != nil && n.array.max >= 0 && p.index >= n.array.max })
 	}
 	known := false
-	for _, n := range in.sure {
+	for i, n := range in.sure {
 		if n.object == nil {
 			continue
 		}
-		known = known || n.object.find(p.name, 0) >= 0
+		known = known || i < in.own && n.object.find(p.name, 0) >= 0
 		if names := n.object.names; names != nil {
 			t := p.judge.s.trial(context.Background(), min(explainSteps, p.judge.steps))
 			ok := t.run(names, value.String(p.name), nil) && !t.stopped

@@ -8,33 +8,37 @@ import (
 
 // inside is what judges an object or array at a place, and so what it holds.
 type inside struct {
+	kind  kinds
+	holds value.Value // so far
+	far   bool        // a value that is none of those listed stays so
+
 	all    []*node // alternatives and conditions among them
 	sure   []*node // those that judge in every answer that passes
+	own    int     // of those: before alternatives that are left alone
 	open   bool    // of several alternatives any may be the one
 	hidden bool    // too much, or not known before the whole is
 }
 
 // inside gives what judges the container at the place.
 func (p *Part) inside(array bool) *inside {
-	at, kind := &p.members, value.KindObject
+	if p.within != nil {
+		return p.within
+	}
+	in := &inside{kind: anyObject, far: p.judge.mode != Lenient, holds: p.holds}
 	if array {
-		at, kind = &p.items, value.KindArray
+		in.kind = anyArray
 	}
-	if *at != nil {
-		return *at
-	}
-	in := &inside{}
-	*at = in
+	p.within = in
 	for _, n := range p.all {
-		in.gather(n, kindOf(kind))
+		in.gather(n)
 	}
 	var only []*node
 	for _, n := range p.sure {
-		only = in.certain(n, kindOf(kind), only)
+		only = in.certain(n, only)
 	}
-	for len(only) > 0 && !in.hidden {
+	for in.own = len(in.sure); len(only) > 0 && !in.hidden; {
 		n := only[0]
-		only = in.certain(n, kindOf(kind), only[1:])
+		only = in.certain(n, only[1:])
 	}
 	// Of listed values the one that is meant is known at the end.
 	in.hidden = in.hidden || slices.ContainsFunc(in.sure, func(n *node) bool { return n.enum != nil })
@@ -42,7 +46,7 @@ func (p *Part) inside(array bool) *inside {
 }
 
 // gather adds what may judge the same value.
-func (in *inside) gather(n *node, k kinds) {
+func (in *inside) gather(n *node) {
 	if in.hidden || slices.Contains(in.all, n) {
 		return
 	}
@@ -52,31 +56,36 @@ func (in *inside) gather(n *node, k kinds) {
 	}
 	in.all = append(in.all, n)
 	for _, r := range n.refs {
-		in.gather(r, k)
+		in.gather(r)
 	}
 	for _, c := range n.choices {
 		for _, b := range c.branches {
-			if !b.never && b.couldBe(k) {
-				in.gather(b, k)
+			if !b.never && b.couldBe(in.kind) && !in.ruledOut(b, 0) {
+				in.gather(b)
 			}
 		}
 	}
-	if !n.other {
-		return
+	if n.other {
+		in.conditions(n)
 	}
+}
+
+// conditions adds what judges the same value where something else holds.
+func (in *inside) conditions(n *node) {
 	for _, list := range [][]keyword{n.every, n.of[value.KindObject]} {
-		for _, k2 := range list {
-			switch k2 := k2.(type) {
+		for _, k := range list {
+			switch k := k.(type) {
 			case *ifKeyword:
-				for _, sub := range []*node{k2.then, k2.otherwise} {
-					if sub != nil {
-						in.gather(sub, k)
-					}
+				if k.then != nil && !in.ruledOut(k.cond, 0) {
+					in.gather(k.then)
+				}
+				if k.otherwise != nil {
+					in.gather(k.otherwise)
 				}
 			case *dependentKeyword:
-				for i := range k2.list {
-					if sub := k2.list[i].sub; sub != nil {
-						in.gather(sub, k)
+				for i := range k.list {
+					if sub := k.list[i].sub; sub != nil {
+						in.gather(sub)
 					}
 				}
 			}
@@ -84,9 +93,9 @@ func (in *inside) gather(n *node, k kinds) {
 	}
 }
 
-// certain adds what judges the same value in any case. Of a choice with one alternative for the kind that one does; it is put behind the others, as
-// coercion does (see aligner.container).
-func (in *inside) certain(n *node, k kinds, only []*node) []*node {
+// certain adds what judges the same value in any case. Of a choice with one alternative left that one does; it is put behind the others, as coercion
+// does (see aligner.container).
+func (in *inside) certain(n *node, only []*node) []*node {
 	if in.hidden || slices.Contains(in.sure, n) {
 		return only
 	}
@@ -96,12 +105,12 @@ func (in *inside) certain(n *node, k kinds, only []*node) []*node {
 	}
 	in.sure = append(in.sure, n)
 	for _, r := range n.refs {
-		only = in.certain(r, k, only)
+		only = in.certain(r, only)
 	}
 	for _, c := range n.choices {
 		var viable []*node
 		for _, b := range c.branches {
-			if b.kinds&k != 0 && !b.never {
+			if b.kinds&in.kind != 0 && !b.never && !in.ruledOut(b, 0) {
 				viable = append(viable, b)
 			}
 		}
@@ -112,6 +121,47 @@ func (in *inside) certain(n *node, k kinds, only []*node) []*node {
 		}
 	}
 	return only
+}
+
+// ruledOut reports whether a member that is complete has none of the values that the node lists for it, and none that coercion would take for one.
+func (in *inside) ruledOut(n *node, depth int) bool {
+	const deep = 8
+	if !in.far || depth > deep {
+		return false
+	}
+	if n.object != nil {
+		for name, v := range in.holds.Members() {
+			if at := n.object.find(name, 0); at >= 0 && n.object.properties[at].sub != nil && n.object.properties[at].sub.farFrom(v, 0) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(n.refs, func(r *node) bool { return in.ruledOut(r, depth+1) })
+}
+
+// farFrom reports whether the node lists scalars and the scalar is none of them, in any spelling.
+func (n *node) farFrom(v value.Value, depth int) bool {
+	const deep = 8
+	if v.IsNull() || v.Kind() >= value.KindArray || depth > deep {
+		return false
+	}
+	near := func(e value.Value) bool {
+		text := spelling(e)
+		number := text != "" && text[0] >= '0' && text[0] <= '9' || e.Kind() == value.KindNumber // Or a date.
+		return e.Kind() >= value.KindArray || value.Equal(e, v) || folded(text) == folded(spelling(v)) || number && v.Kind() == value.KindString
+	}
+	if n.enum != nil && n.format == "" && !slices.ContainsFunc(n.enum, near) {
+		return true
+	}
+	return slices.ContainsFunc(n.refs, func(r *node) bool { return r.farFrom(v, depth+1) })
+}
+
+// spelling is a scalar as a model may write it inside a text.
+func spelling(v value.Value) string {
+	if v.Kind() == value.KindString {
+		return v.Text()
+	}
+	return v.String()
 }
 
 // couldBe reports whether the node's own type, and that of what it refers to, leaves one of the kinds.
