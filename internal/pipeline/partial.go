@@ -47,10 +47,10 @@ func (p *partial) add(ctx context.Context, text string) error {
 	if !ok {
 		return ctx.Err() // Not yet in a shape that can be shown.
 	}
-	valid, ok := p.fields(ctx, p.root, raised, p.shown, p.any)
-	if ok && p.isFrozen {
-		valid, _ = over(valid, p.frozen, "", nil)
+	if p.isFrozen {
+		raised, _ = over(raised, p.frozen, "", nil)
 	}
+	valid, ok := p.fields(ctx, p.root, raised, p.shown, p.any)
 	if !ok || p.any && !holds(valid, p.shown) {
 		return ctx.Err()
 	}

@@ -28,19 +28,7 @@ func over(v, shown value.Value, pointer string, changes []schema.Coercion) (valu
 	case v.Kind() != shown.Kind():
 		return v, changes
 	case v.Kind() == value.KindObject:
-		for name, item := range shown.Members() {
-			now, ok := v.Get(name)
-			at := value.AppendPointer(pointer, name)
-			switch {
-			case !ok:
-				v = v.With(name, item)
-				changes = append(changes, schema.Coercion{Kind: keptStreamed, Pointer: at, After: item})
-			case !value.Identical(now, item):
-				now, changes = placed(now, item, at, changes)
-				v = v.With(name, now)
-			}
-		}
-		return v, changes
+		return overMembers(v, shown, pointer, changes)
 	case v.Kind() == value.KindArray:
 		items := make([]value.Value, 0, max(v.Len(), shown.Len()))
 		for i := range max(v.Len(), shown.Len()) {
@@ -63,6 +51,30 @@ func over(v, shown value.Value, pointer string, changes []schema.Coercion) (valu
 	default:
 		return shown, changes
 	}
+}
+
+func overMembers(v, shown value.Value, pointer string, changes []schema.Coercion) (value.Value, []schema.Coercion) {
+	members := make([]value.Member, v.Len(), max(v.Len(), shown.Len()))
+	for i := range members {
+		members[i] = value.Member{Name: v.NameAt(i), Value: v.At(i)}
+	}
+	places := byName{v: v}
+	for name, item := range shown.Members() {
+		at := value.AppendPointer(pointer, name)
+		i := places.find(name)
+		switch {
+		case i < 0:
+			members = append(members, value.Member{Name: name, Value: item})
+			changes = append(changes, schema.Coercion{Kind: keptStreamed, Pointer: at, After: item})
+		case !value.Identical(members[i].Value, item):
+			members[i].Value, changes = placed(members[i].Value, item, at, changes)
+		}
+	}
+	out := value.Object(members...)
+	if offset, ok := v.Offset(); ok {
+		out = out.Located(offset)
+	}
+	return out, changes
 }
 
 // placed puts a shown value in the place of another one.
@@ -112,26 +124,39 @@ type byName struct {
 }
 
 func (b *byName) get(name string) (value.Value, bool) {
-	const few = 8
-	if b.next < b.v.Len() && b.v.NameAt(b.next) == name {
-		b.next++
-		return b.v.At(b.next - 1), true
-	}
-	if b.v.Len() <= few {
-		return b.v.Get(name)
-	}
-	if b.index == nil {
-		b.index = make(map[string]int, b.v.Len())
-		for i := range b.v.Len() {
-			b.index[b.v.NameAt(i)] = i
-		}
-	}
-	i, ok := b.index[name]
-	if !ok {
+	i := b.find(name)
+	if i < 0 {
 		return value.Value{}, false
 	}
-	b.next = i + 1
 	return b.v.At(i), true
+}
+
+// find gives the member's place, -1 where there is none.
+func (b *byName) find(name string) int {
+	const few = 8
+	i, ok := b.next, b.next < b.v.Len() && b.v.NameAt(b.next) == name
+	switch {
+	case ok:
+	case b.v.Len() <= few:
+		for i = range b.v.Len() {
+			if ok = b.v.NameAt(i) == name; ok {
+				break
+			}
+		}
+	default:
+		if b.index == nil {
+			b.index = make(map[string]int, b.v.Len())
+			for i := range b.v.Len() {
+				b.index[b.v.NameAt(i)] = i
+			}
+		}
+		i, ok = b.index[name]
+	}
+	if !ok {
+		return -1
+	}
+	b.next = i + 1
+	return i
 }
 
 // leaves counts the scalars of a value.

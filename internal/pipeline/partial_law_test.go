@@ -214,7 +214,7 @@ func (l *law) valid(ctx context.Context, x value.Value) {
 		}
 	}
 	l.loosened(ctx, down)
-	l.broken(ctx, down)
+	l.again(ctx, l.broken(ctx, down), text, final)
 }
 
 // held checks a text whose result passes.
@@ -267,8 +267,38 @@ func (l *law) loosened(ctx context.Context, down value.Value) {
 	}
 }
 
-// broken checks answers that are wrong somewhere: what they show stays, and fields that the report speaks against are not shown.
-func (l *law) broken(ctx context.Context, down value.Value) {
+// again checks an attempt behind a broken one: it fills only the rest.
+func (l *law) again(ctx context.Context, broken, text string, final value.Value) {
+	e := &exchange{prompt: prompt.Prompt{Options: prompt.Options{Coercion: l.mode}}}
+	var shown []value.Value
+	e.emit = func(e Event) error {
+		if n := len(shown); n > 0 && !holds(*e.Partial, shown[n-1]) {
+			l.fault("%s takes back %s\nfirst  %s\nsecond %s", *e.Partial, shown[n-1], broken, text)
+		}
+		shown = append(shown, *e.Partial)
+		return nil
+	}
+	p := newPartial(resolved{exchange: e, schema: l.schema})
+	for _, text := range []string{broken, text} {
+		p.begin(planned{plan: l.plan})
+		for i := range len(text) {
+			if err := p.add(ctx, text[i:i+1]); err != nil {
+				l.fault("%v", err)
+				return
+			}
+		}
+	}
+	kept, _ := p.keep(final, nil)
+	if p.isFrozen && !holds(kept, p.frozen) {
+		return // The root is of another kind: the attempt is refused.
+	}
+	if !p.heldBy(kept) {
+		l.fault("the result %s does not hold %s\nfirst  %s\nsecond %s", kept, p.shown, broken, text)
+	}
+}
+
+// broken checks answers that are wrong somewhere: what they show stays, and fields that the report speaks against are not shown. It gives the text.
+func (l *law) broken(ctx context.Context, down value.Value) string {
 	text := disturb(l.rng, down).String()
 	switch l.rng.IntN(4) {
 	case 0:
@@ -286,7 +316,7 @@ func (l *law) broken(ctx context.Context, down value.Value) {
 		l.fault("%v\ntext %s", err, text)
 	}
 	if !w.any || !holds(final, w.last) {
-		return // The attempt is refused: the stream keeps what it has shown.
+		return text // The attempt is refused: the stream keeps what it has shown.
 	}
 	for _, entry := range report.Errors {
 		v, _ := final.Lookup(entry.Pointer)
@@ -294,15 +324,16 @@ func (l *law) broken(ctx context.Context, down value.Value) {
 			l.fault("%s is shown, and the report says %+v\ntext %s", w.last, entry, text)
 		}
 	}
+	return text
 }
 
 func isScalar(v value.Value) bool { return v.Kind() != value.KindObject && v.Kind() != value.KindArray }
 
-// judgesInAnyCase reports whether no alternative or condition stands on the way to a keyword.
+// judgesInAnyCase reports whether surely no alternative or condition stands on the way to a keyword. Of definitions the way to them is not known.
 func judgesInAnyCase(pointer string) bool {
 	for _, token := range strings.Split(pointer, "/") {
 		switch token {
-		case "anyOf", "oneOf", "not", "if", "then", "else", "contains", "dependencies", "dependentSchemas":
+		case "anyOf", "oneOf", "not", "if", "then", "else", "contains", "dependencies", "dependentSchemas", "definitions", "$defs":
 			return false
 		}
 	}

@@ -59,11 +59,14 @@ func (in *inside) gather(n *node) {
 		in.gather(r)
 	}
 	for _, c := range n.choices {
+		left := false
 		for _, b := range c.branches {
 			if !b.never && b.couldBe(in.kind) && !in.ruledOut(b, 0) {
+				left = true
 				in.gather(b)
 			}
 		}
+		in.hidden = in.hidden || !left // Nothing that is to come can make it pass.
 	}
 	if n.other {
 		in.conditions(n)
