@@ -162,6 +162,9 @@ func (a *aligner) align(set []*node, v value.Value, pointer string) aligned {
 		return aligned{v: v}
 	}
 	w := a.wants(set)
+	if !a.t.spend(10*len(w.some) + len(w.enums)>>2) {
+		return aligned{v: v}
+	}
 	partial := aligned{v: v}
 	if w.kinds&kindOf(v.Kind()) != 0 && v.Kind() >= value.KindArray {
 		if r := a.container(set, w, v, pointer); r.ok {
@@ -329,6 +332,7 @@ func (a *aligner) cheapest(found []aligned, first bool) (aligned, bool) {
 
 func (a *aligner) items(w *wants, v value.Value, pointer string) aligned {
 	out := aligned{v: v}
+	var changed []value.Value // The items, from the first change on.
 	for i := range v.Len() {
 		var set []*node
 		for _, n := range w.nodes {
@@ -340,13 +344,40 @@ func (a *aligner) items(w *wants, v value.Value, pointer string) aligned {
 			continue
 		}
 		r := a.align(set, v.At(i), value.AppendIndex(pointer, i))
-		if len(r.list) > 0 {
-			out.v = out.v.WithAt(i, r.v)
-			out.list = append(out.list, r.list...)
-			out.price += r.price
+		if len(r.list) == 0 {
+			continue
 		}
+		if changed == nil {
+			changed = make([]value.Value, v.Len())
+			for j := range changed {
+				changed[j] = v.At(j)
+			}
+		}
+		changed[i] = r.v
+		out.list = append(out.list, r.list...)
+		out.price += r.price
+	}
+	if changed != nil {
+		out.v = located(value.Array(changed...), v)
 	}
 	return out
+}
+
+// located gives a container that was put together anew the place of the one that it stands for.
+func located(v, before value.Value) value.Value {
+	if offset, ok := before.Offset(); ok {
+		return v.Located(offset)
+	}
+	return v
+}
+
+// membersOf copies an object's members, to be changed.
+func membersOf(v value.Value) []value.Member {
+	members := make([]value.Member, v.Len())
+	for i := range members {
+		members[i] = value.Member{Name: v.NameAt(i), Value: v.At(i)}
+	}
+	return members
 }
 
 func (a *aligner) members(w *wants, v value.Value, pointer string) aligned {
@@ -354,30 +385,44 @@ func (a *aligner) members(w *wants, v value.Value, pointer string) aligned {
 	if a.lenient() {
 		out = a.rename(w, out, pointer)
 	}
+	list, changed := make([]value.Member, 0, out.v.Len()), false
 	for name, item := range out.v.Members() {
+		member := value.Member{Name: name, Value: item}
+		if a.t.stopped {
+			list = append(list, member)
+			continue
+		}
 		var set []*node
 		for _, n := range w.nodes {
 			if n.object != nil {
-				set = n.object.children(set, name)
+				set = a.t.children(n.object, set, name)
 			}
 		}
 		if len(set) == 0 || a.holds(set, item) {
+			list = append(list, member)
 			continue
 		}
 		at := value.AppendPointer(pointer, name)
 		r := a.align(set, item, at)
 		switch {
 		case len(r.list) > 0:
-			out.v = out.v.With(name, r.v)
+			member.Value, changed = r.v, true
 			out.list = append(out.list, r.list...)
 			out.price += r.price
+		case a.t.stopped:
 		case item.IsNull() && !w.requires(name):
-			out.v = out.v.Without(name)
-			out = out.with(Coercion{Kind: CoercedNullRemoved, Pointer: at, Before: item}, safePrice)
+			changed = true
+			out.list, out.price = append(out.list, Coercion{Kind: CoercedNullRemoved, Pointer: at, Before: item}), out.price+safePrice
+			continue
 		case a.lenient() && !w.requires(name) && slices.ContainsFunc(set, func(n *node) bool { return n.never }):
-			out.v = out.v.Without(name)
-			out = out.with(Coercion{Kind: CoercedMemberRemoved, Pointer: at, Before: item}, lossPrice)
+			changed = true
+			out.list, out.price = append(out.list, Coercion{Kind: CoercedMemberRemoved, Pointer: at, Before: item}), out.price+lossPrice
+			continue
 		}
+		list = append(list, member)
+	}
+	if changed {
+		out.v = located(value.Object(list...), out.v)
 	}
 	if a.lenient() {
 		out = a.nulls(w, out, pointer)
@@ -387,38 +432,39 @@ func (a *aligner) members(w *wants, v value.Value, pointer string) aligned {
 
 // rename gives members the schema's spelling of their names where they differ only in case, space or punctuation.
 func (a *aligner) rename(w *wants, out aligned, pointer string) aligned {
+	const name = 20 // Steps that reading a name is worth.
 	for _, n := range w.nodes {
-		if n.object == nil {
+		if n.object == nil || len(n.object.properties) == 0 || !a.t.spend(name*(out.v.Len()+len(n.object.properties))) {
 			continue
 		}
+		there := make(map[string]bool, out.v.Len())
+		unknown := map[string][]int{}
+		for i := range out.v.Len() {
+			name := out.v.NameAt(i)
+			there[name] = true
+			if n.object.find(name, 0) < 0 {
+				unknown[plain(name)] = append(unknown[plain(name)], i)
+			}
+		}
+		var members []value.Member
 		for _, p := range n.object.properties {
-			if _, there := out.v.Get(p.name); there {
+			key := plain(p.name)
+			found := unknown[key]
+			if there[p.name] || key == "" || len(found) != 1 {
 				continue
 			}
-			found := -1
-			for i := range out.v.Len() {
-				name := out.v.NameAt(i)
-				if n.object.find(name, 0) < 0 && plain(name) == plain(p.name) && plain(name) != "" {
-					if found >= 0 {
-						found = -1
-						break
-					}
-					found = i
-				}
+			if members == nil {
+				members = membersOf(out.v)
 			}
-			if found < 0 {
-				continue
-			}
-			members := make([]value.Member, out.v.Len())
-			for i := range members {
-				members[i] = value.Member{Name: out.v.NameAt(i), Value: out.v.At(i)}
-			}
-			before := members[found].Name
-			members[found].Name = p.name
-			out.v = value.Object(members...)
-			out = out.with(Coercion{
+			before := members[found[0]].Name
+			members[found[0]].Name = p.name
+			delete(unknown, key)
+			out.list, out.price = append(out.list, Coercion{
 				Kind: CoercedRenamed, Pointer: value.AppendPointer(pointer, before), Before: value.String(before), After: value.String(p.name),
-			}, lenientPrice)
+			}), out.price+lenientPrice
+		}
+		if members != nil {
+			out.v = value.Object(members...)
 		}
 	}
 	return out
@@ -427,15 +473,26 @@ func (a *aligner) rename(w *wants, out aligned, pointer string) aligned {
 // nulls adds what is required, missing and may be null.
 func (a *aligner) nulls(w *wants, out aligned, pointer string) aligned {
 	for _, n := range w.nodes {
-		if n.object == nil {
+		if n.object == nil || n.object.required == 0 || !a.t.spend(out.v.Len()+len(n.object.properties)) {
 			continue
 		}
+		there := make(map[string]bool, out.v.Len())
+		for name := range out.v.Members() {
+			there[name] = true
+		}
+		var members []value.Member
 		for _, p := range n.object.properties {
-			if _, there := out.v.Get(p.name); there || !p.required || p.sub == nil || !a.holds([]*node{p.sub}, value.Null()) {
+			if !p.required || p.sub == nil || there[p.name] || !a.holds([]*node{p.sub}, value.Null()) {
 				continue
 			}
-			out.v = out.v.With(p.name, value.Null())
-			out = out.with(Coercion{Kind: CoercedMissingToNull, Pointer: value.AppendPointer(pointer, p.name)}, lenientPrice)
+			if members == nil {
+				members = membersOf(out.v)
+			}
+			members = append(members, value.Member{Name: p.name})
+			out.list, out.price = append(out.list, Coercion{Kind: CoercedMissingToNull, Pointer: value.AppendPointer(pointer, p.name)}), out.price+lenientPrice
+		}
+		if members != nil {
+			out.v = located(value.Object(members...), out.v)
 		}
 	}
 	return out

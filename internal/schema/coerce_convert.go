@@ -133,6 +133,11 @@ func parseContainer(s string) (value.Value, bool) {
 // textReadings gives what a text may be meant as.
 func (a *aligner) textReadings(w *wants, other kinds, s string, add func(string, int, ...value.Value)) {
 	trimmed := strings.TrimSpace(s)
+	// Each member of an enum is read, and looked for in the text.
+	const member = 50 // Steps that reading one is worth.
+	if !a.t.spend(len(s)>>2 + len(w.enums)*(member+len(s)>>3)) {
+		return
+	}
 	if other&(anyNumber|anyInteger) != 0 {
 		if n, err := value.Number(trimmed); err == nil {
 			add(CoercedStringToNumber, safePrice, n)

@@ -259,3 +259,40 @@ func TestRealValuesUseLittleOfTheBudget(t *testing.T) {
 		t.Errorf("%s takes %d steps: less than %d times of it are allowed", uses[0].id, uses[0].steps, room)
 	}
 }
+
+// What goes over an answer beside the judge (coercion, order, parts) ends by the same budget: coercing a wide object once took half a minute.
+func TestEveryHazardIsCoercedAndOrderedWithinTheBudget(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	type outcome struct {
+		name string
+		took time.Duration
+	}
+	var outcomes []outcome
+	for _, h := range hazards() { // Not parallel: they are timed.
+		s, err := Compile(decode(t, h.schema), Options{})
+		if err != nil {
+			continue
+		}
+		v := decode(t, h.instance)
+		start := busy()
+		coerced, list := s.Coerce(v, Lenient)
+		outcomes = append(outcomes, outcome{"coerce: " + h.name, busy() - start})
+		if len(list) == 0 && !value.Identical(coerced, v) {
+			t.Errorf("%s: the value was changed and nothing says so", h.name)
+		}
+		start = busy()
+		ordered := s.Reorder(v)
+		outcomes = append(outcomes, outcome{"reorder: " + h.name, busy() - start})
+		if ordered.Len() != v.Len() {
+			t.Errorf("%s: ordering took members away", h.name)
+		}
+		start = busy()
+		s.AcceptPart(t.Context(), "/0", v)
+		outcomes = append(outcomes, outcome{"part: " + h.name, busy() - start})
+	}
+	slices.SortFunc(outcomes, func(a, b outcome) int { return cmp.Compare(b.took, a.took) })
+	for _, o := range outcomes[:5] {
+		t.Logf("%8.2f ms, %s", ms(o.took), o.name)
+	}
+}

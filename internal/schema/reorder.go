@@ -72,6 +72,31 @@ func (t *trial) reorderItems(list []*node, v value.Value) value.Value {
 	return v
 }
 
+// children adds the subschemas of a member, within the trial's budget.
+func (t *trial) children(k *objectKeyword, next []*node, name string) []*node {
+	if len(k.patterns) == 0 {
+		return k.children(next, name)
+	}
+	known := false
+	if at := k.find(name, 0); at >= 0 && k.properties[at].sub != nil {
+		known = true
+		next = append(next, k.properties[at].sub)
+	}
+	for i := range k.patterns {
+		if t.stopped {
+			return next
+		}
+		if t.matches(k.patterns[i].pattern, name) {
+			known = true
+			next = append(next, k.patterns[i].sub)
+		}
+	}
+	if !known && k.additional != nil && !t.stopped {
+		next = append(next, k.additional)
+	}
+	return next
+}
+
 func (t *trial) reorderMembers(list []*node, v value.Value) value.Value {
 	for i := range v.Len() {
 		if v.At(i).Len() == 0 {
@@ -81,14 +106,14 @@ func (t *trial) reorderMembers(list []*node, v value.Value) value.Value {
 		next := buffer[:0]
 		for _, n := range list {
 			if n.object != nil {
-				next = n.object.children(next, v.NameAt(i))
+				next = t.children(n.object, next, v.NameAt(i))
 			}
 		}
 		if item := t.reorder(next, v.At(i)); !same(item, v.At(i)) {
 			v = v.WithAt(i, item)
 		}
 	}
-	if inOrder(list, v) {
+	if !t.spend(len(list)*v.Len()) || inOrder(list, v) {
 		return v
 	}
 	return ordered(list, v)
