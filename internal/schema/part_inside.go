@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/promptd/promptd/internal/value"
 )
@@ -150,14 +151,19 @@ func (n *node) farFrom(v value.Value, depth int) bool {
 	}
 	near := func(e value.Value) bool {
 		text := spelling(e)
-		number := text != "" && text[0] >= '0' && text[0] <= '9' || e.Kind() == value.KindNumber // Or a date.
-		return e.Kind() >= value.KindArray || value.Equal(e, v) || folded(text) == folded(spelling(v)) || number && v.Kind() == value.KindString
+		if e.Kind() >= value.KindArray || value.Equal(e, v) || folded(text) == folded(spelling(v)) {
+			return true
+		}
+		// Numbers and dates have many spellings.
+		return v.Kind() == value.KindString && strings.ContainsAny(v.Text(), digits) && text != "" && strings.ContainsAny(text[:1], digits+"-")
 	}
 	if n.enum != nil && n.format == "" && !slices.ContainsFunc(n.enum, near) {
 		return true
 	}
 	return slices.ContainsFunc(n.refs, func(r *node) bool { return r.farFrom(v, depth+1) })
 }
+
+const digits = "0123456789"
 
 // spelling is a scalar as a model may write it inside a text.
 func spelling(v value.Value) string {
