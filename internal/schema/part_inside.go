@@ -155,15 +155,13 @@ func (n *node) farFrom(v value.Value, depth int) bool {
 			return true
 		}
 		// Numbers and dates have many spellings.
-		return v.Kind() == value.KindString && strings.ContainsAny(v.Text(), digits) && text != "" && strings.ContainsAny(text[:1], digits+"-")
+		return v.Kind() == value.KindString && strings.ContainsAny(v.Text(), "0123456789") && text != "" && strings.ContainsAny(text[:1], "0123456789-")
 	}
 	if n.enum != nil && n.format == "" && !slices.ContainsFunc(n.enum, near) {
 		return true
 	}
 	return slices.ContainsFunc(n.refs, func(r *node) bool { return r.farFrom(v, depth+1) })
 }
-
-const digits = "0123456789"
 
 // spelling is a scalar as a model may write it inside a text.
 func spelling(v value.Value) string {
