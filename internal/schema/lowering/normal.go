@@ -88,9 +88,6 @@ const maxPlaces = 60_000
 // maxTypes bounds the types of one schema.
 const maxTypes = 12_000
 
-// maxAlternatives bounds what one type's alternatives multiply to; a further choice is left to judgement.
-const maxAlternatives = 40
-
 // normalizer makes types. It makes one for every set of places that judge one value together.
 type normalizer struct {
 	types  map[string]*typ
@@ -206,65 +203,6 @@ func (n *normalizer) linked(places []schema.Place, decisions []decision) (schema
 	return to[0], true
 }
 
-// gathered is a set of places with all that judges the same value in any case.
-type gathered struct {
-	all     []schema.Place
-	open    []pending // choices that are not decided
-	dropped []schema.Place
-	unsure  bool // what judges the same value is not all known
-}
-
-// pending is a choice to be decided.
-type pending struct {
-	place  schema.Place
-	index  int
-	choice schema.Choice
-}
-
-func (n *normalizer) gather(places []schema.Place, decisions []decision) gathered {
-	var g gathered
-	seen := map[schema.Place]bool{}
-	var add func(p schema.Place)
-	add = func(p schema.Place) {
-		if seen[p] {
-			return
-		}
-		seen[p] = true
-		if n.places--; n.places < 0 {
-			g.unsure = true
-			return
-		}
-		if _, ok := n.ids[p]; !ok {
-			n.ids[p] = len(n.ids)
-		}
-		g.all = append(g.all, p)
-		g.unsure = g.unsure || p.Unresolved()
-		for _, c := range p.Conjuncts() {
-			add(c)
-		}
-		for i, c := range p.Choices() {
-			at := slices.IndexFunc(decisions, func(d decision) bool { return d.place == p && d.choice == i })
-			switch {
-			case at < 0:
-				g.open = append(g.open, pending{p, i, c})
-			case decisions[at].branch >= 0:
-				add(c.Branches[decisions[at].branch])
-			default:
-				g.dropped = append(g.dropped, c.Branches...)
-				g.unsure = true
-			}
-		}
-		if c := p.Conditionals(); len(c) > 0 {
-			g.dropped = append(g.dropped, c...)
-			g.unsure = true
-		}
-	}
-	for _, p := range places {
-		add(p)
-	}
-	return g
-}
-
 // fill reads the places.
 func (n *normalizer) fill(t *typ, decisions []decision) {
 	g := n.gather(t.places, decisions)
@@ -294,115 +232,6 @@ func (n *normalizer) fill(t *typ, decisions []decision) {
 	if t.kinds.has(value.KindObject) && !t.listed {
 		n.objects(t, g)
 	}
-}
-
-// choose splits a type into the alternatives of its first choice. Where they would multiply, the choice is left to judgement.
-func (n *normalizer) choose(t *typ, g gathered, decisions []decision) {
-	if widest, ok := n.tooMany(t, g); ok {
-		*t = typ{id: t.id, places: t.places}
-		n.fill(t, with(decisions, decision{widest.place, widest.index, -1}))
-		return
-	}
-	next := g.open[0]
-	if n.weak(t, next) {
-		d := with(decisions, decision{next.place, next.index, -1})
-		*t = typ{id: t.id, places: t.places}
-		n.fill(t, d)
-		return
-	}
-	alts := typ{id: t.id, places: t.places, said: t.said, choice: residueOf(next.place, keywordOf(next.choice))}
-	alone := n.alone(t, g) && len(g.open) == 1
-	for i, b := range next.choice.Branches {
-		var a *typ
-		if alone {
-			a = n.typeOf(b)
-		} else {
-			a = n.decided(t.places, with(decisions, decision{next.place, next.index, i}))
-		}
-		if a.never {
-			continue
-		}
-		alts.alts = append(alts.alts, alternative{a, b})
-	}
-	if alone {
-		for _, p := range g.all {
-			alts.left = append(alts.left, leftOf(p, decisions)...)
-		}
-	}
-	*t = alts
-	t.never = len(t.alts) == 0
-}
-
-// maxSplit bounds the members that alternatives repeat.
-const maxSplit = 4000
-
-// tooMany gives the choice that is left to judgement where the alternatives would multiply: the widest.
-func (n *normalizer) tooMany(t *typ, g gathered) (pending, bool) {
-	product := 1
-	for _, c := range g.open {
-		product = min(maxSplit, product*max(1, len(c.choice.Branches)))
-	}
-	if len(g.open) > 1 && product > maxAlternatives {
-		return slices.MaxFunc(g.open, func(a, b pending) int { return cmp.Compare(len(a.choice.Branches), len(b.choice.Branches)) }), true
-	}
-	members := 1
-	for _, p := range g.all {
-		for range p.Properties() {
-			members++
-		}
-	}
-	return g.open[0], product*members >= maxSplit && !n.alone(t, g)
-}
-
-// alone reports whether nothing stands beside a type's choices.
-func (n *normalizer) alone(t *typ, g gathered) bool {
-	if t.kinds != everyKind || t.whole || t.listed || len(t.asserts) > 0 || len(g.dropped) > 0 || g.unsure {
-		return false
-	}
-	for _, p := range g.all {
-		for name := range p.Raw().Members() {
-			switch roleOf(name) {
-			case naming, properties, counting, listing:
-				if _, ok := p.Get(name); ok {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
-
-// weak reports whether splitting by a choice costs more than it enforces: its branches tell apart large objects by their required members alone.
-func (n *normalizer) weak(t *typ, c pending) bool {
-	if !t.kinds.has(value.KindObject) {
-		return false
-	}
-	for _, b := range c.choice.Branches {
-		for name := range b.Raw().Members() {
-			if _, ok := b.Get(name); !ok {
-				continue
-			}
-			switch name {
-			case "required", "not", "minProperties", "maxProperties", "type", "dependentRequired":
-			default:
-				if r := roleOf(name); r != annotation && r != identifier && r != container && r != unknown {
-					return false
-				}
-			}
-		}
-	}
-	return len(c.choice.Branches) > 3
-}
-
-func with(decisions []decision, d decision) []decision {
-	return append(slices.Clip(slices.Clone(decisions)), d)
-}
-
-func keywordOf(c schema.Choice) string {
-	if c.One {
-		return "oneOf"
-	}
-	return "anyOf"
 }
 
 func residueOf(p schema.Place, keyword string) Residue {
