@@ -41,8 +41,6 @@ func (p *Part) inside(array bool) *inside {
 		n := only[0]
 		only = in.certain(n, only[1:])
 	}
-	// Of listed values the one that is meant is known at the end.
-	in.hidden = in.hidden || slices.ContainsFunc(in.sure, func(n *node) bool { return n.enum != nil })
 	return in
 }
 
@@ -51,7 +49,9 @@ func (in *inside) gather(n *node) {
 	if in.hidden || slices.Contains(in.all, n) {
 		return
 	}
-	if n.dynamic || len(in.all) >= maxPart {
+	// Of listed containers the one that is meant is known at the end.
+	listed := slices.ContainsFunc(n.enum, func(v value.Value) bool { return kindOf(v.Kind()) == in.kind })
+	if n.dynamic || listed || len(in.all) >= maxPart {
 		in.hidden = true
 		return
 	}
@@ -60,14 +60,11 @@ func (in *inside) gather(n *node) {
 		in.gather(r)
 	}
 	for _, c := range n.choices {
-		left := false
 		for _, b := range c.branches {
 			if !b.never && b.couldBe(in.kind) && !in.ruledOut(b, 0) {
-				left = true
 				in.gather(b)
 			}
 		}
-		in.hidden = in.hidden || !left // Nothing that is to come can make it pass.
 	}
 	if n.other {
 		in.conditions(n)
@@ -118,9 +115,12 @@ func (in *inside) certain(n *node, only []*node) []*node {
 				viable = append(viable, b)
 			}
 		}
-		if len(viable) == 1 {
+		switch len(viable) {
+		case 0:
+			in.hidden = true // Nothing that is to come can make it pass.
+		case 1:
 			only = append(only, viable[0])
-		} else {
+		default:
 			in.open = true
 		}
 	}
