@@ -153,7 +153,7 @@ func TestRulesSpeakWhereTheyShould(t *testing.T) {
 func TestEveryRuleIsShownBothWays(t *testing.T) {
 	t.Parallel()
 	for _, rule := range lint.Rules() {
-		if rule == "unfinished" { // It speaks of time; TestHostileSchemasEndSoon meets it.
+		if rule == "unfinished" { // It speaks of time; TestWhatIsGivenUpIsSaid shows it.
 			continue
 		}
 		speaks := func(c seen) bool { return c.rule == rule && len(c.at) > 0 }

@@ -3,6 +3,7 @@ package lint_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,32 @@ func TestHostileSchemasEndSoon(t *testing.T) {
 		}
 		t.Logf("%s, %d bytes: compiled in %v, %d pieces of advice (and %d more) in %v, %d dialects in %v", name, len(text), compiled, len(r.Advice), r.More, linted,
 			len(profiles), time.Since(start)-linted)
+	}
+}
+
+func TestWhatIsGivenUpIsSaid(t *testing.T) {
+	t.Parallel()
+	raw, err := lint.Decode([]byte(`{"type":"object","properties":{"a":{"type":"integer","default":"x"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := schema.Compile(raw, schema.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		ctx  context.Context //nolint:containedctx // A row of a table.
+		want bool
+	}{{ended, true}, {t.Context(), false}} {
+		r, err := lint.Of(c.ctx, s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(r.Advice, func(a lint.Advice) bool { return a.Rule == "unfinished" }); got != c.want {
+			t.Errorf("with a context that ended %t: unfinished is said: %t", c.want, got)
+		}
 	}
 }
 
