@@ -23,6 +23,11 @@ type plan struct {
 	capped  bool
 }
 
+// weigh estimates the memory that a plan holds, in bytes.
+func (p *plan) weigh() uint32 {
+	return uint32(min(p.lowered.Weight(), plansBytes)) //nolint:gosec // Bounded by a constant.
+}
+
 // sent is the schema that goes to the provider for an answer that is taken from these texts.
 func (p *plan) sent(capped bool, source []string) value.Value {
 	if capped {
@@ -40,8 +45,12 @@ type planKey struct {
 	schema [32]byte
 }
 
-// mostPlans bounds the plans kept; each holds a schema and its meta-prompt, a few kilobytes as a rule.
-const mostPlans = 4096
+// Plans are kept up to a weight; each holds a lowered schema and its meta-prompt, some tens of kilobytes as a rule. What a provider has refused is small, and
+// kept for so many schemas.
+const (
+	plansBytes  = 64 << 20
+	mostRefused = 4096
+)
 
 // planner makes plans and remembers them, and remembers which modes a provider has refused for a schema.
 type planner struct {
@@ -55,8 +64,8 @@ type planner struct {
 func newPlanner(meta *prompt.Writer) *planner {
 	return &planner{
 		meta:    meta,
-		plans:   otter.Must(&otter.Options[planKey, *plan]{MaximumSize: mostPlans}),
-		refused: otter.Must(&otter.Options[planKey, []lowering.Mode]{MaximumSize: mostPlans}),
+		plans:   otter.Must(&otter.Options[planKey, *plan]{MaximumWeight: plansBytes, Weigher: func(_ planKey, p *plan) uint32 { return p.weigh() }}),
+		refused: otter.Must(&otter.Options[planKey, []lowering.Mode]{MaximumSize: mostRefused}),
 	}
 }
 

@@ -126,7 +126,7 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 	if err := f.subset.fits(sent); err != nil {
 		return Lowered{}, err
 	}
-	l := Lowered{Schema: sent, capped: sent, Mode: form.mode, Caps: form.caps, codec: top.node, Narrowed: f.narrowed}
+	l := Lowered{Schema: sent, capped: sent, Mode: form.mode, Caps: form.caps, codec: top.node, lows: len(f.order), Narrowed: f.narrowed}
 	if w.wrapped() {
 		l.codec = &rootNode{top}
 	}

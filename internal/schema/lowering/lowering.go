@@ -62,6 +62,7 @@ type Lowered struct {
 
 	codec   node
 	capped  value.Value
+	lows    int         // that the codec is made of
 	extract value.Value // capped, with marks at extractive strings; null where there are none
 }
 
@@ -77,6 +78,12 @@ type Narrowing struct {
 
 // Capped gives the schema with its generation caps; it is the schema itself where there are none.
 func (l Lowered) Capped() value.Value { return l.capped }
+
+// Weight estimates the memory that the lowered schema holds, in bytes.
+func (l Lowered) Weight() int {
+	const low, text = 1500, 8 // A low with its type; a value with what it is made of, by a byte of its text.
+	return low*l.lows + text*(len(l.Schema.Append(nil))+len(l.Shown.Append(nil)))
+}
 
 // Lower maps a value of the caller's shape to the provider's shape: for examples in prompts, and for tests. The error is an [*Error].
 func (l Lowered) Lower(v value.Value) (value.Value, error) { return run(l.codec, toProvider, v) }
