@@ -121,8 +121,10 @@ func (g *drawer) draw(depth int) drawn {
 	case 11:
 		of := g.draw(depth + 1)
 		return drawn{g.json(`{"type":"object"}`).With("additionalProperties", of.schema), func(d int) value.Value { return g.further(value.Object(), of, d) }}
-	case 12, 13:
+	case 12:
 		return g.choice(depth)
+	case 13:
+		return g.tagged(depth)
 	default:
 		return g.object(depth)
 	}
@@ -170,6 +172,32 @@ func (g *drawer) choice(depth int) drawn {
 	a, b := g.draw(depth+1), g.draw(depth+1)
 	return drawn{value.Object(value.Member{Name: []string{"anyOf", "oneOf"}[g.below(2, "choice")], Value: value.Array(a.schema, b.schema)}), func(d int) value.Value {
 		return []drawn{a, b}[g.below(2, "branch")].instance(d)
+	}}
+}
+
+// tagged draws objects that a listed member tells apart.
+func (g *drawer) tagged(depth int) drawn {
+	var branches []value.Value
+	var parts []drawn
+	tags := []string{`"a"`, `1`, `"B"`}[:2+g.below(2, "tags")]
+	for _, tag := range tags {
+		part := g.draw(depth + 1)
+		parts = append(parts, part)
+		s := g.json(`{"type":"object","required":["k"],"properties":{"k":{"const":` + tag + `}}}`)
+		properties, _ := s.Get("properties")
+		s = s.With("properties", properties.With("v", part.schema))
+		if g.below(2, "closed") == 0 {
+			s = s.With("additionalProperties", value.Bool(false))
+		}
+		branches = append(branches, s)
+	}
+	return drawn{value.Object(value.Member{Name: []string{"anyOf", "oneOf"}[g.below(2, "choice")], Value: value.Array(branches...)}), func(d int) value.Value {
+		i := g.below(len(tags), "tag")
+		k, v := value.Member{Name: "k", Value: g.json(tags[i])}, value.Member{Name: "v", Value: parts[i].instance(d + 1)}
+		if g.below(2, "order") == 0 {
+			return value.Object(v, k)
+		}
+		return value.Object(k, v)
 	}}
 }
 

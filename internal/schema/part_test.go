@@ -27,6 +27,7 @@ func TestFieldsOfAnUnfinishedAnswer(t *testing.T) {
 		{"that a condition may refuse", `{"if":{"required":["b"]},"then":{"properties":{"a":{"minimum":5}}}}`, "/a", `1`, Safe, ``},
 		{"that others may have judged", `{"anyOf":[{"properties":{"a":true}},{"properties":{"b":true}}],"unevaluatedProperties":false}`, "/a", `1`, Safe, ``},
 		{"that another part judges in any case", `{"allOf":[{"properties":{"a":true}}],"unevaluatedProperties":false}`, "/a", `1`, Safe, `1`},
+		{"of one of some listed objects", `{"anyOf":[{"const":{"a":1}},{"properties":{"a":true}}]}`, "/a", `1`, Safe, ``},
 		{"of a listed object", `{"const":{"a":1}}`, "/a", `2`, Safe, ``},
 		{"behind a dynamic reference", `{"$id":"https://e.org/r","$dynamicAnchor":"n","properties":{"c":{"$ref":"t"}},"$defs":{"t":{"$id":"t","$dynamicAnchor":"n","properties":{"x":{"$dynamicRef":"#n"}}}}}`, "/c/x", `1`, Safe, ``},
 		{"with a name that is refused", `{"propertyNames":{"maxLength":1}}`, "/ab", `1`, Safe, ``},
@@ -93,6 +94,19 @@ func TestListedValuesRuleAlternativesOut(t *testing.T) {
 		got, ok := root.Member("n").Field(t.Context(), decode(t, c.field))
 		if ok != (c.want != "") || ok && got.String() != c.want {
 			t.Errorf("with %s the field %s is shown as %s, %v; want %q", c.holds, c.field, got, ok, c.want)
+		}
+	}
+}
+
+// An alternative that came to nothing does not speak for the others.
+func TestAnAlternativeThatCameToNothingHidesNothing(t *testing.T) {
+	t.Parallel()
+	s := compiled(t, `{"anyOf":[{"required":["x"],"anyOf":[{"properties":{"k":{"const":"a"}}},{"properties":{"k":{"const":"b"}}}]},{"properties":{"n":{"type":"integer"}}}]}`)
+	for _, holds := range []string{`{"n":1}`, `{"n":1,"k":"a"}`, `{"n":1,"k":"c"}`} {
+		root := s.Unfinished(Safe)
+		root.Holds(decode(t, holds))
+		if _, ok := root.Member("n").Field(t.Context(), value.Int(1)); !ok {
+			t.Errorf("with %s the field is hidden", holds)
 		}
 	}
 }
