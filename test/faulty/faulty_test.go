@@ -99,11 +99,21 @@ func valid(ctx context.Context, s *schema.Schema, line value.Value) (value.Value
 		if label, _ := test.Get("valid"); !label.Truth() || len(data.String()) > 8<<10 {
 			continue
 		}
-		if accepted, _ := s.Accept(ctx, data); accepted.OK() {
+		if accepted, _ := s.Accept(ctx, data); accepted.OK() && givable(s, data) {
 			return data, nil
 		}
 	}
-	return value.Value{}, errors.New("no valid instance of at most 8 KiB")
+	return value.Value{}, errors.New("no valid instance of at most 8 KiB without members that the schema is silent about")
+}
+
+// givable reports whether both dialects can give a value: what no subschema names cannot be told to a dialect that closes objects.
+func givable(s *schema.Schema, v value.Value) bool {
+	for _, profile := range []lowering.Profile{openai.New().Profile(dialect.Capability{}), llamacpp.New().Profile(dialect.Capability{})} {
+		if _, err := lowering.Lower(s, profile).Lower(v); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // answers knows the right answer to a request, in the shape that the request's mode asks for.
