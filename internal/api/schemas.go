@@ -96,17 +96,17 @@ func drafts() []string {
 func (q schemaCheck) run(ctx context.Context) (*lint.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
-	s, err := schema.Compile(q.schema, q.options)
-	if err != nil {
-		return nil, inSchema(err)
-	}
-	report, err := lint.Of(ctx, s, q.profiles)
-	if errors.Is(err, context.DeadlineExceeded) {
+	report, err := lint.Check(ctx, q.schema, q.options, q.profiles)
+	switch {
+	case err == nil:
+		return report, nil
+	case errors.Is(err, context.DeadlineExceeded):
 		f := fault.New(fault.Timeout, "checking this schema for %d dialects takes longer than %v", len(q.profiles), checkPatience).Because(err)
 		f.Remediation = "Name fewer dialects, or simplify the schema."
 		return nil, f
+	default:
+		return nil, inSchema(err)
 	}
-	return report, err
 }
 
 // inSchema moves the pointers of a schema's faults to the schema's place in the body.

@@ -114,11 +114,7 @@ func checkSchema(ctx context.Context, text []byte, o schema.Options, profiles []
 	if err != nil {
 		return nil, err
 	}
-	s, err := schema.Compile(raw, o)
-	if err != nil {
-		return nil, err
-	}
-	return lint.Of(ctx, s, profiles)
+	return lint.Check(ctx, raw, o, profiles)
 }
 
 func unknownDialect(name string) string {

@@ -122,7 +122,7 @@ func adviceOf(t *testing.T, text string) *lint.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := lint.Check(t.Context(), raw, schema.Options{}, []string{"openai"})
+	r, err := lint.Check(t.Context(), raw, schema.Options{}, nil)
 	if err != nil {
 		t.Fatalf("check %s: %v", text, err)
 	}

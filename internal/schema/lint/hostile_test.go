@@ -114,7 +114,11 @@ func TestCheckingEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := lint.Check(ctx, raw, schema.Options{}, nil); err == nil {
+	profiles, err := lint.Profiles(nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := lint.Check(ctx, raw, schema.Options{}, profiles); err == nil {
 		t.Errorf("got %v, want the context's error", r)
 	}
 }

@@ -37,12 +37,8 @@ type Advice struct {
 }
 
 // Check compiles a schema and says what there is to say of it and of its form in each dialect. The error is a *fault.Fault: INVALID_SCHEMA, whose entries
-// point into the schema, or INVALID_REQUEST for a dialect that does not exist, or the context's own.
-func Check(ctx context.Context, raw value.Value, o schema.Options, dialects []string) (*Report, error) {
-	profiles, err := Profiles(dialects, "")
-	if err != nil {
-		return nil, err
-	}
+// point into the schema, or the context's own.
+func Check(ctx context.Context, raw value.Value, o schema.Options, profiles []Profile) (*Report, error) {
 	s, err := schema.Compile(raw, o)
 	if err != nil {
 		return nil, err

@@ -94,9 +94,5 @@ func TestSizesStayWithinTheirLimits(t *testing.T) {
 			}
 		}
 	}
-	var lines []string
-	for _, k := range slices.Sorted(maps.Keys(near)) {
-		lines = append(lines, k)
-	}
-	t.Logf("%d schemas; near a limit: %s", len(list), strings.Join(lines, ", "))
+	t.Logf("%d schemas; near a limit: %s", len(list), strings.Join(slices.Sorted(maps.Keys(near)), ", "))
 }
