@@ -130,12 +130,6 @@ type aligned struct {
 	ok    bool
 }
 
-func (r aligned) with(c Coercion, price int) aligned {
-	r.list = append(slices.Clip(r.list), c)
-	r.price += price
-	return r
-}
-
 type aligner struct {
 	t      *trial
 	mode   Mode

@@ -80,8 +80,10 @@ func hazards() []hazard {
 		{"$recursiveRef tree", `{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveAnchor":true,"anyOf":[{"items":{"$recursiveRef":"#"}},{"items":{"$recursiveRef":"#"},"maxItems":3},{"type":"null"}]}`, deep},
 		{"enum of 30,000 numbers against 100,000 others", `{"items":{"enum":[` + written(30_000, func(i int) string { return fmt.Sprint(-1 - i) }) + `]}}`, `[` + numbers + `]`},
 		{"enum of 20,000 texts against 100,000 numbers", `{"items":{"enum":[` + written(20_000, func(i int) string { return fmt.Sprintf(`"t%d"`, i) }) + `]}}`, `[` + numbers + `]`},
-		{"enum of long arrays that differ at their end", `{"items":{"enum":[` + written(20, func(i int) string { return `[` + strings.Repeat("0,", 5000) + fmt.Sprint(i) + `]` }) + `]}}`,
-			`[` + written(50, func(int) string { return `[` + strings.Repeat("0,", 5000) + `"x"]` }) + `]`},
+		{
+			"enum of long arrays that differ at their end", `{"items":{"enum":[` + written(20, func(i int) string { return `[` + strings.Repeat("0,", 5000) + fmt.Sprint(i) + `]` }) + `]}}`,
+			`[` + written(50, func(int) string { return `[` + strings.Repeat("0,", 5000) + `"x"]` }) + `]`,
+		},
 		{"const of a wide object in another order", `{"items":{"const":{` + manyMembers(8000) + `}}}`, `[` + written(12, func(int) string {
 			return `{` + written(8000, func(i int) string { return fmt.Sprintf(`"m%d":%d`, 7999-i, 7999-i) }) + `}`
 		}) + `]`},
