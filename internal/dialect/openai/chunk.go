@@ -298,14 +298,15 @@ func readLogprobs(s *scan.Scanner, tokens []dialect.Token) []dialect.Token {
 			continue
 		}
 		for s.Item() {
-			if t, ok := readToken(s); ok {
+			if t, ok := ReadToken(s); ok {
 				tokens = append(tokens, t)
 			}
 		}
 	}
 }
 
-func readToken(s *scan.Scanner) (t dialect.Token, ok bool) {
+// ReadToken reads one token's log-probability; ok is false where there is none.
+func ReadToken(s *scan.Scanner) (t dialect.Token, ok bool) {
 	if !s.Object() {
 		return t, false
 	}

@@ -107,7 +107,8 @@ func byCode(code string, status int) (dialect.Outcome, bool) {
 		return dialect.ContextExceeded, true
 	case "invalid_json_schema", "invalid_schema", "json_schema_unsupported":
 		return dialect.SchemaRejected, true
-	case "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "content_blocked", "moderation_blocked", "invalid_prompt":
+	case "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "content_blocked", "moderation_blocked", "invalid_prompt",
+		"bio_policy", "misalignment_policy_violation", "image_content_policy_violation":
 		return dialect.Filtered, true
 	case "json_validate_failed", "tool_use_failed": // Groq: the model's answer broke the form
 		return dialect.Invalid, true
@@ -120,7 +121,7 @@ func byCode(code string, status int) (dialect.Outcome, bool) {
 		}
 	case "invalid_api_key", "authentication_error", "permission_error", "permission_denied", "unauthenticated":
 		return dialect.Auth, true
-	case "request_too_large", "string_above_max_length":
+	case "request_too_large", "string_above_max_length", "image_too_large", "image_file_too_large":
 		return dialect.TooLarge, true
 	}
 	return dialect.Unknown, false
@@ -159,9 +160,11 @@ func byKind(kind string) dialect.Outcome {
 		return dialect.RateLimited
 	case "server_error", "api_error", "overloaded_error", "unavailable_error", "service_unavailable", "internal_error", "internalservererror":
 		return dialect.OverloadedProvider
-	case "timeout", "timeout_error":
+	case "timeout", "timeout_error", "vector_store_timeout":
 		return dialect.Timeout
-	case "invalid_request_error", "badrequesterror", "not_found_error":
+	case "invalid_request_error", "badrequesterror", "not_found_error", "data_residency_mismatch", "invalid_image", "invalid_image_format", "invalid_base64_image",
+		"invalid_image_url", "image_too_small", "image_parse_error", "invalid_image_mode", "unsupported_image_media_type", "empty_image_file",
+		"failed_to_download_image", "image_file_not_found":
 		return dialect.BadRequest
 	default:
 		return dialect.Unknown

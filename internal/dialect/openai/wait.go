@@ -2,55 +2,24 @@ package openai
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
-)
 
-// maxWait is the longest wait that is believed; a day covers limits per day.
-const maxWait = 24 * time.Hour
+	"github.com/promptd/promptd/internal/dialect"
+)
 
 // wait reads how long a service asks to wait: from its headers, else from the text of its message.
 func wait(h http.Header, message string) time.Duration {
 	for _, read := range [...]func() time.Duration{
-		func() time.Duration { return number(h.Get("Retry-After-Ms"), time.Millisecond) },
-		func() time.Duration { return retryAfter(h) },
+		func() time.Duration { return dialect.RetryAfter(h) },
 		func() time.Duration { return resets(h) },
 		func() time.Duration { return tryAgain(message) },
 	} {
 		if d := read(); d > 0 {
-			return min(d, maxWait)
+			return min(d, dialect.MaxWait)
 		}
 	}
 	return 0
-}
-
-func number(s string, unit time.Duration) time.Duration {
-	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	if err != nil || !(f > 0) {
-		return 0
-	}
-	if f > float64(maxWait)/float64(unit) {
-		return maxWait
-	}
-	return time.Duration(f * float64(unit))
-}
-
-// retryAfter reads seconds, or a date, which counts from the answer's own Date: a dialect has no clock.
-func retryAfter(h http.Header) time.Duration {
-	s := h.Get("Retry-After")
-	if d := number(s, time.Second); d > 0 || s == "" {
-		return d
-	}
-	until, err := http.ParseTime(s)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return 0
-	}
-	return until.Sub(now)
 }
 
 // resets reads when the exhausted limit is full again.
@@ -67,7 +36,7 @@ func resets(h http.Header) time.Duration {
 
 // duration reads "120ms", "6m0s" or plain seconds.
 func duration(s string) time.Duration {
-	if d := number(s, time.Second); d > 0 {
+	if d := dialect.Number(s, time.Second); d > 0 {
 		return d
 	}
 	d, err := time.ParseDuration(s)
