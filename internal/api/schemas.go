@@ -247,7 +247,7 @@ func docCheckSchema() operation {
 	return operation{
 		id: "checkSchema", tag: "schemas", summary: "Lint a schema and show each dialect's form of it",
 		text: "What is worth knowing of a schema before a model sees it, with what to do about it; and for each dialect the mode in which a model is held to it, the schema that " +
-			"is sent, what the provider does not enforce, and sizes against limits. A schema that does not compile is an `INVALID_SCHEMA` that names every place. It asks no provider.",
+			"is sent, what the provider does not enforce, and sizes against limits. A schema that does not compile is an `INVALID_SCHEMA` that names every place. It asks no provider, and counts against the key's limit of requests.",
 		body: &input{of: reflect.TypeFor[CheckSchemaRequest](), examples: examples("one dialect", exampleCheck)},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[CheckedSchema](), "What there is to say of the schema.", example(exampleChecked)).
 			with("RateLimit", "RateLimit-Policy", "Idempotent-Replayed")},
