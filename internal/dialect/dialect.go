@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/promptd/promptd/internal/schema/lowering"
@@ -38,6 +39,8 @@ type Dialect interface {
 type Capability struct {
 	// Modes are the structured output modes that may be used; empty means all that the dialect has.
 	Modes []lowering.Mode
+	// Profile names a profile of the dialect that fits the model better than the dialect's own, such as gemini:openapi.
+	Profile string
 	// Reasoning models take max_completion_tokens and refuse temperature and log-probabilities.
 	Reasoning bool
 	// Logprobs are given when asked for.
@@ -54,6 +57,17 @@ type Capability struct {
 	LLGuidance bool
 	// Small models get the short meta-prompt.
 	Small bool
+}
+
+// Lowering gives the profile for a model: the one that its capability names if that is the dialect's, else the dialect's own, with the allowed modes alone.
+func (c Capability) Lowering(dialect string) lowering.Profile {
+	p, _ := lowering.Named(dialect)
+	if strings.HasPrefix(c.Profile, dialect+":") {
+		if named, ok := lowering.Named(c.Profile); ok {
+			p = named
+		}
+	}
+	return p.Only(c.Modes...)
 }
 
 // Role tells who speaks in a message.
