@@ -50,7 +50,7 @@ func (p *partial) add(ctx context.Context, text string) error {
 	if p.isFrozen {
 		raised, _ = over(raised, p.frozen, "", nil)
 	}
-	valid, ok := p.fields(ctx, p.root, raised, p.shown, p.any)
+	valid, ok, _ := p.fields(ctx, p.root, raised, p.shown, p.any)
 	if !ok || p.any && !holds(valid, p.shown) {
 		return ctx.Err()
 	}
@@ -63,45 +63,103 @@ func (p *partial) add(ctx context.Context, text string) error {
 }
 
 // fields keeps what of an incomplete value may be shown, and gives it as it will be. The containers on the way are incomplete by nature, so only what
-// they hold is judged. What was shown in the place, if known says that something was, stays and is not judged again.
-func (p *partial) fields(ctx context.Context, at *schema.Part, v, shown value.Value, known bool) (value.Value, bool) {
-	container := v.Kind() == value.KindObject || v.Kind() == value.KindArray
+// they hold is judged. What was shown in the place, if known says that something was, stays and is not judged again; fresh tells that the outcome holds
+// more. An empty container is shown, too: it says the kind, and what comes later finds its place.
+func (p *partial) fields(ctx context.Context, at *schema.Part, v, shown value.Value, known bool) (out value.Value, ok, fresh bool) {
+	container := isContainer(v)
 	switch {
 	case known && (!container || shown.Kind() != v.Kind()):
-		return shown, true
+		return shown, true, false
 	case !container && at.Root():
-		return v, false // It is the whole answer, and the result is due.
+		return v, false, false // It is the whole answer, and the result is due.
 	case !container:
-		return at.Field(ctx, v)
+		out, ok = at.Field(ctx, v)
+		return out, ok, ok
 	case !known && !at.MayHold(v.Kind()):
-		return v, false
+		return v, false, false
 	}
-	if at.Holds(v); v.Kind() == value.KindArray {
-		return p.items(ctx, at, v, shown)
+	at.Holds(v)
+	k := part{shown: shown, fresh: !known}
+	if v.Kind() == value.KindArray {
+		p.items(ctx, at, v, &k)
+	} else {
+		p.members(ctx, at, v, &k)
 	}
-	earlier := byName{v: shown}
-	kept := make([]value.Member, 0, v.Len())
-	for name, item := range v.Members() {
-		was, known := earlier.get(name)
-		if child, ok := p.fields(ctx, at.Member(name), item, was, known); ok {
-			kept = append(kept, value.Member{Name: name, Value: child})
-		}
+	if !k.fresh && k.n == shown.Len() {
+		return shown, true, false
 	}
-	return value.Object(kept...), true // An empty one, too: it says the kind, and what comes later finds its place.
+	k.copies()
+	if v.Kind() == value.KindObject {
+		return value.Object(k.list...), true, true
+	}
+	items := make([]value.Value, len(k.list))
+	for i := range k.list {
+		items[i] = k.list[i].Value
+	}
+	return value.Array(items...), true, true
 }
 
-func (p *partial) items(ctx context.Context, at *schema.Part, v, shown value.Value) (value.Value, bool) {
-	kept := make([]value.Value, 0, v.Len())
-	for i, item := range v.Items() {
-		var was value.Value
-		if i < shown.Len() {
-			was = shown.At(i)
+func isContainer(v value.Value) bool {
+	return v.Kind() == value.KindObject || v.Kind() == value.KindArray
+}
+
+func (p *partial) members(ctx context.Context, at *schema.Part, v value.Value, k *part) {
+	earlier := byName{v: k.shown}
+	for i := range v.Len() {
+		name, item := v.NameAt(i), v.At(i)
+		was, known := earlier.get(name)
+		if known && !isContainer(item) {
+			k.add(name, was, false) // As most of them are: no need to ask what judges the place.
+		} else if child, ok, fresh := p.fields(ctx, at.Member(name), item, was, known); ok {
+			k.add(name, child, fresh)
 		}
-		child, ok := p.fields(ctx, at.Item(i), item, was, i < shown.Len())
-		if !ok {
-			break // A gap would shift what follows.
-		}
-		kept = append(kept, child)
 	}
-	return value.Array(kept...), true
+}
+
+func (p *partial) items(ctx context.Context, at *schema.Part, v value.Value, k *part) {
+	for i := range v.Len() {
+		var was value.Value
+		known := i < k.shown.Len()
+		if known {
+			was = k.shown.At(i)
+		}
+		if known && !isContainer(v.At(i)) {
+			k.add("", was, false)
+		} else if child, ok, fresh := p.fields(ctx, at.Item(i), v.At(i), was, known); ok {
+			k.add("", child, fresh)
+		} else {
+			return // A gap would shift what follows.
+		}
+	}
+}
+
+// part gathers what is shown of a container. As long as that is what was shown before nothing is copied.
+type part struct {
+	shown value.Value
+	n     int
+	fresh bool // it is not, from some place on
+	list  []value.Member
+}
+
+// add takes the next member or item.
+func (k *part) add(name string, v value.Value, fresh bool) {
+	if !k.fresh && !fresh && k.n < k.shown.Len() && k.shown.NameAt(k.n) == name {
+		k.n++
+		return
+	}
+	k.copies()
+	k.list = append(k.list, value.Member{Name: name, Value: v})
+	k.n++
+}
+
+// copies takes over what was the same so far.
+func (k *part) copies() {
+	if k.list != nil {
+		return
+	}
+	k.fresh = true
+	k.list = make([]value.Member, k.n, k.shown.Len()+1)
+	for i := range k.n {
+		k.list[i] = value.Member{Name: k.shown.NameAt(i), Value: k.shown.At(i)}
+	}
 }

@@ -107,7 +107,7 @@ func (r *reader) watch(ctx context.Context, text string, formed bool, cut func(a
 		if !ok {
 			continue
 		}
-		anew, ok := p.fields(ctx, r.schema.Unfinished(r.mode), raised, value.Value{}, false)
+		anew, ok, _ := p.fields(ctx, r.schema.Unfinished(r.mode), raised, value.Value{}, false)
 		if !ok {
 			if w.any {
 				return w, fmt.Errorf("at byte %d nothing is left of %s", at, w.last)
