@@ -130,6 +130,7 @@ func (t *typ) assert(p schema.Place, name string, v value.Value) {
 		}
 		if flag, ok := p.Get("exclusiveM" + strings.TrimPrefix(name, "m")); ok && (name == "minimum" || name == "maximum") && flag.Kind() == value.KindBool && flag.Truth() {
 			a.keyword = "exclusiveM" + name[1:]
+			a.origin.Keyword = a.keyword
 		}
 	case r == counting:
 	case name == "minProperties" || name == "maxProperties":
@@ -141,8 +142,13 @@ func (t *typ) assert(p schema.Place, name string, v value.Value) {
 		if b.keyword == a.keyword && value.Equal(b.value, a.value) {
 			return
 		}
-		if b.keyword == a.keyword && tighter(a, b) {
-			t.asserts[i], a = a, b
+		switch {
+		case b.keyword != a.keyword:
+		case tighter(a, b):
+			t.asserts[i] = a
+			return
+		case tighter(b, a):
+			return
 		}
 	}
 	t.asserts = append(t.asserts, a)

@@ -49,7 +49,7 @@ func (n *normalizer) choose(t *typ, g gathered, decisions []decision) {
 }
 
 // maxSplit bounds the members that alternatives repeat.
-const maxSplit = 4000
+const maxSplit = 2000
 
 // tooMany gives the choice that is left to judgement where the alternatives would multiply: the widest.
 func (n *normalizer) tooMany(t *typ, g gathered) (pending, bool) {

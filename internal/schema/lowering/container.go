@@ -106,6 +106,12 @@ func (n *normalizer) objects(t *typ, g gathered) {
 // judges gives the subschemas that judge a member.
 func (n *normalizer) judges(g gathered, name string) (list []schema.Place) {
 	for _, p := range g.all {
+		for range p.Patterns() {
+			n.places-- // Matching costs as much as a place.
+		}
+		if n.places < 0 {
+			return nil
+		}
 		list = append(list, p.Member(name)...)
 	}
 	if len(list) == 0 && !g.unsure {

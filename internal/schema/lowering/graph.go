@@ -303,10 +303,10 @@ func (f *fitter) list(l *low) {
 	}
 	containers := have&kindsOf("object", "array") != 0
 	switch {
-	case f.lists == listAny || f.lists == listScalars && !containers:
+	case have == kindsOf("null"):
+		f.scalar(l, []string{"null"})
 		return
-	case f.lists != listAny && f.lists != listScalars && have == kindsOf("null"):
-		l.form, l.kinds = scalarForm, []string{"null"}
+	case f.lists == listAny || f.lists == listScalars && !containers:
 		return
 	case f.lists == listStringsNumbers && (have == kindsOf("string") || have == kindsOf("number")), f.lists == listStrings && have == kindsOf("string"):
 		if !slices.ContainsFunc(t.values, func(v value.Value) bool { return v.Kind() == value.KindString && v.Text() == "" }) || !f.emptyless {

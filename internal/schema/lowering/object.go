@@ -99,6 +99,9 @@ func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
 	}
 	if len(t.patterns) > 0 && len(key.asserts) == 0 {
 		l.left = append(l.left, Residue{Pointer: t.places[0].Pointer(), Keyword: "patternProperties", Value: patternsValue(t.patterns)})
+		if t.closed {
+			l.left = append(l.left, Residue{Pointer: t.places[0].Pointer(), Keyword: "additionalProperties", Value: value.Bool(false)})
+		}
 	}
 	pair := &low{form: objectForm, props: []prop{{name: pairKey, sent: pairKey, low: key, required: true}, {name: pairValue, sent: pairValue, low: item, required: true}}}
 	f.order = append(f.order, pair)

@@ -8,6 +8,9 @@ import (
 
 func (f *fitter) scalar(l *low, kinds []string) {
 	l.form, l.kinds = scalarForm, kinds
+	if f.openAPI && len(kinds) == 1 && kinds[0] == "null" { // Null is a flag of another type there.
+		l.left = append(l.left, Residue{l.typ.places[0].Pointer(), "type", value.String("null")})
+	}
 	f.assert(l, kinds...)
 	if len(kinds) > 1 && !f.typeLists {
 		f.spread(l)

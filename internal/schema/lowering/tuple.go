@@ -126,8 +126,20 @@ func (f *fitter) looseTuple(l *low) {
 	if t.ends {
 		f.endAt(l, len(t.tuple))
 	}
-	l.left = append(l.left, Residue{t.places[0].Pointer(), "prefixItems", value.Array()})
+	l.left = append(l.left, t.tupleResidue())
 	l.node = &listNode{item: l.items}
+}
+
+// tupleResidue says that the places of items are not enforced.
+func (t *typ) tupleResidue() Residue {
+	items := make([]value.Value, len(t.tuple))
+	for i, item := range t.tuple {
+		items[i] = value.Object()
+		if len(item.places) > 0 {
+			items[i] = item.places[0].Raw()
+		}
+	}
+	return Residue{t.places[0].Pointer(), "prefixItems", value.Array(items...)}
 }
 
 // endAt ends an array by its count.

@@ -141,6 +141,9 @@ func (f *fitter) decide(l *low) {
 		return
 	}
 	l.decided = 2
+	if l.typ != nil && len(l.typ.alts) > 0 && l.typ.choice.Keyword == "oneOf" && !f.exclusive(l) {
+		l.left = append(l.left, l.typ.choice)
+	}
 	n, ok := l.node.(*unionNode)
 	if !ok || n.plain(map[node]bool{}) {
 		return
@@ -153,6 +156,18 @@ func (f *fitter) decide(l *low) {
 			}
 		}
 	}
+}
+
+// exclusive reports whether no answer fits two alternatives.
+func (f *fitter) exclusive(l *low) bool {
+	for i, a := range l.alts {
+		for _, b := range l.alts[:i] {
+			if !f.disjoint(a.shaped(), b.shaped()) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // tag names the alternatives: by the definitions they come from, or by their kind and number.

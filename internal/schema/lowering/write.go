@@ -240,7 +240,16 @@ func (w *writer) body(l *low, said saying) value.Value {
 					value.Member{Name: "properties", Value: value.Object(value.Member{Name: l.tagged[i], Value: b})},
 					value.Member{Name: "required", Value: value.Array(value.String(l.tagged[i]))}))
 			}
-			branches = append(branches, b)
+			if !slices.ContainsFunc(branches, func(o value.Value) bool { return l.tagged == nil && value.Identical(o, b) }) {
+				branches = append(branches, b)
+			}
+		}
+		if len(branches) == 1 {
+			d, _ := branches[0].Get("description")
+			if words == "" || hasAny(branches[0], "$ref") {
+				return branches[0]
+			}
+			return withDescription(branches[0], strings.TrimSpace(words+" "+d.Text()))
 		}
 		if merged, ok := w.foldEnums(branches); ok {
 			return withDescription(merged, words)
