@@ -43,7 +43,7 @@ func Post(body []byte, stream bool) dialect.Request {
 }
 
 func check(o dialect.Output) error {
-	if len(o.Name) > 64 || strings.ContainsFunc(o.Name, notInName) {
+	if !ValidName(o.Name) {
 		return errors.New("openai: a schema's name has 1 to 64 letters, digits, _ and -")
 	}
 	switch o.Mode {
@@ -58,6 +58,9 @@ func check(o dialect.Output) error {
 	return nil
 }
 
+// ValidName reports whether a schema or a tool may have the name: up to 64 letters, digits, _ and -. The empty one stands for a name that is made up.
+func ValidName(s string) bool { return len(s) <= 64 && !strings.ContainsFunc(s, notInName) }
+
 func notInName(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-')
 }
@@ -65,7 +68,7 @@ func notInName(r rune) bool {
 // Body writes a chat completions request into one buffer of about the right size. The output's own members are written by form, which begins each
 // with a comma: they are where dialects of this family differ.
 func Body(c dialect.Call, form func(dst []byte, o dialect.Output) []byte) ([]byte, error) {
-	dst := make([]byte, 0, size(c))
+	dst := make([]byte, 0, Size(c))
 	dst = append(dst, `{"model":`...)
 	dst = value.AppendQuoted(dst, c.Model)
 	dst = append(dst, `,"messages":[`...)
@@ -124,15 +127,16 @@ func appendMessage(dst []byte, m dialect.Message) ([]byte, error) {
 		return nil, fmt.Errorf("openai: there is no role %d", m.Role)
 	}
 	dst = append(dst, role...)
-	if hasImage(m.Parts) {
+	if HasImage(m.Parts) {
 		dst = appendParts(dst, m.Parts)
 	} else {
-		dst = appendText(dst, m.Parts)
+		dst = AppendText(dst, m.Parts)
 	}
 	return append(dst, '}'), nil
 }
 
-func hasImage(parts []dialect.Part) bool {
+// HasImage reports whether one of the parts is an image.
+func HasImage(parts []dialect.Part) bool {
 	for i := range parts {
 		if parts[i].Image != "" {
 			return true
@@ -141,8 +145,8 @@ func hasImage(parts []dialect.Part) bool {
 	return false
 }
 
-// appendText writes text parts as one string: a list of parts is refused by many services that copy the format.
-func appendText(dst []byte, parts []dialect.Part) []byte {
+// AppendText writes text parts as one string: a list of parts is refused by many services that copy the format.
+func AppendText(dst []byte, parts []dialect.Part) []byte {
 	dst = append(dst, '"')
 	for i := range parts {
 		quoted := len(dst)
@@ -198,8 +202,8 @@ func appendOutput(dst []byte, o dialect.Output) []byte {
 	return dst
 }
 
-// size estimates the body's length from above for ordinary texts, so that the buffer is made once.
-func size(c dialect.Call) int {
+// Size estimates a request body's length from above for ordinary texts, so that the buffer is made once.
+func Size(c dialect.Call) int {
 	n := 512 + len(c.Model) + 2*len(c.Output.Name)
 	for i := range c.Messages {
 		n += 48

@@ -5,7 +5,8 @@
 // bodies in HTML), so that a new service is an entry in the catalogue and not a dialect. It does no network and keeps no state.
 //
 // The main type is [Dialect]. encode.go writes the request by hand into one buffer, decode.go and chunk.go read with package scan, stream.go follows
-// server-sent events, fail.go has the table of errors. Dialects that differ only in the request compose it (see package llamacpp) through [Body].
+// server-sent events, fail.go has the table of errors. Dialects that differ only in the request compose it (see package llamacpp) through
+// [Body]; others of the same services take from it what is the same (see package responses and family.go).
 package openai
 
 import (
