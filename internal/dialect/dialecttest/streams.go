@@ -75,7 +75,7 @@ func (s Suite) cuts(t *testing.T, body []byte, want result) {
 		case err != nil:
 			t.Errorf("cut after %d of %d bytes: %v", n, len(body), err)
 			return
-		case got.err == nil && !idle(body, n):
+		case got.err == nil && !s.idle(body, n):
 			t.Errorf("cut after %d of %d bytes, without %q, the stream passes for whole:\n%s", n, len(body), body[n:min(n+200, len(body))], got)
 			return
 		case got.err == nil && got.String() != want.String():
@@ -85,14 +85,18 @@ func (s Suite) cuts(t *testing.T, body []byte, want result) {
 	}
 }
 
-// idle reports whether a cut at n loses nothing but white space and comments.
-func idle(body []byte, n int) bool {
+// idle reports whether a cut at n loses nothing but white space, comments and what the dialect can spare.
+func (s Suite) idle(body []byte, n int) bool {
+	spare := func(line []byte) bool { return line[0] == ':' || s.Spare != nil && s.Spare(line) }
 	lost := body[n:]
-	if start := bytes.LastIndexByte(body[:n], '\n') + 1; start < n && body[start] == ':' {
+	// Where the cut is within a line, the whole line says whether it can be spared.
+	start := bytes.LastIndexByte(body[:n], '\n') + 1
+	whole, _, _ := bytes.Cut(body[start:], []byte{'\n'})
+	if whole = bytes.TrimSpace(whole); start < n && len(whole) > 0 && spare(whole) {
 		lost = body[start:]
 	}
 	for line := range bytes.Lines(lost) {
-		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != ':' {
+		if line = bytes.TrimSpace(line); len(line) > 0 && !spare(line) {
 			return false
 		}
 	}
