@@ -17,6 +17,9 @@ import (
 // MaxEvent is the largest size of one event, and of one line, in bytes.
 const MaxEvent = 4 << 20
 
+// maxStray bounds what is kept of lines that are no field.
+const maxStray = 16 << 10
+
 // maxIdle is how often a source may give nothing in a row.
 const maxIdle = 100
 
@@ -40,6 +43,7 @@ type Reader struct {
 	err  error  // the source's error; io.EOF is its end
 
 	data    []byte
+	stray   []byte
 	hasData bool
 	name    string
 	started bool
@@ -75,6 +79,10 @@ func (r *Reader) Next() (Event, error) {
 // Pending gives the data of the event that the input ended within.
 func (r *Reader) Pending() []byte { return r.data }
 
+// Stray gives the lines that are no field of an event stream, with their line ends, as far as the first 16 KiB: services and gateways break a stream off
+// with an error in plain JSON.
+func (r *Reader) Stray() []byte { return r.stray }
+
 func (r *Reader) reset() {
 	r.data, r.hasData, r.name = r.data[:0], false, ""
 }
@@ -108,8 +116,13 @@ func (r *Reader) field(line []byte) error {
 		r.hasData = true
 	case "event":
 		r.name = string(value)
+	case "", "id", "retry": // Comments have an empty name, and the others do not matter here.
+	default:
+		if len(r.stray)+len(line) < maxStray {
+			r.stray = append(append(r.stray, line...), '\n')
+		}
 	}
-	return nil // comments have an empty name; id and retry do not matter here
+	return nil
 }
 
 // line gives the next line without its end. With an error it gives what there was of an unfinished line.

@@ -73,6 +73,27 @@ func TestEventsAreReadAsTheStandardSays(t *testing.T) {
 	}
 }
 
+func TestLinesThatAreNoFieldAreKeptApart(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"data: a\n\n: comment\nid: 1\nretry: 5\nevent: x\ndata: b\n\n": "",
+		"data: a\r\n\r\n{\"error\": {\r\n  \"code\": 503\r\n}}":        "{\"error\": {\n  \"code\": 503\n}}\n",
+		"data: a\n\n[oops]\n\ndata: b\n\nagain\n\n":                    "[oops]\nagain\n",
+		strings.Repeat("x", 20<<10) + "\nshort\n\n":                    "short\n",
+		strings.Repeat(strings.Repeat("y", 1023)+"\n", 20) + "\n\n\n":  strings.Repeat(strings.Repeat("y", 1023)+"\n", 16),
+	} {
+		r := sse.NewReader(iotest.OneByteReader(strings.NewReader(text)))
+		for {
+			if _, err := r.Next(); err != nil {
+				break
+			}
+		}
+		if got := string(r.Stray()); got != want {
+			t.Errorf("%.60q: stray is %.60q (%d bytes), want %.60q (%d bytes)", text, got, len(got), want, len(want))
+		}
+	}
+}
+
 func TestSizeIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
