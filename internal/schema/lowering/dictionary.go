@@ -42,6 +42,11 @@ func (f *fitter) openObject(l *low) {
 		if !roleOf(a.keyword).appliesTo("object") {
 			continue
 		}
+		least := a.keyword == "minProperties" && t.closed && len(l.pattern) == 0 // Members enough, or engines find that nothing satisfies it.
+		if n, ok := t.bound(a.keyword); least && (!ok || n > len(l.props)) {
+			l.left = append(l.left, a.origin)
+			continue
+		}
 		if slices.Contains(f.keywords, a.keyword) && !slices.ContainsFunc(l.props, func(p prop) bool { return !p.required }) &&
 			(len(l.props) == 0 && len(l.pattern) == 0 || !f.anchored) {
 			l.asserts = append(l.asserts, value.Member{Name: a.keyword, Value: a.value})
@@ -84,6 +89,10 @@ func (f *fitter) takesPatterns(t *typ) bool {
 	var names []string
 	for _, p := range t.patterns {
 		if !plainPattern(p.pattern) || f.anchored && !wholePattern(p.pattern) {
+			return false
+		}
+		// Engines put what a pattern says together with what is said of a member, which fails where either leads back; the member's type has it already.
+		if slices.ContainsFunc(t.members, func(m typMember) bool { return p.names(m.name) }) {
 			return false
 		}
 		names = append(names, p.pattern)

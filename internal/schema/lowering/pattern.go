@@ -11,6 +11,9 @@ import (
 // plainPattern reports whether a pattern is one that every engine reads alike: no look-around, no references back, no word boundaries, anchors at
 // the ends alone.
 func plainPattern(pattern string) bool {
+	if strings.Contains(pattern, `\<`) || strings.Contains(pattern, `\>`) { // Ends of words to some.
+		return false
+	}
 	re, err := syntax.Parse(pattern, syntax.Perl&^syntax.UnicodeGroups)
 	return err == nil && plainTree(re, true, true)
 }

@@ -83,6 +83,10 @@ func (f *subset) assertion(t *typ, a assertion, kinds []string) (m value.Member,
 		if (f.converter || f.anchored) && t.asserting("pattern") {
 			return m, false, false
 		}
+		const long = 64 // Engines give up on putting a pattern and a great length together.
+		if n, ok := t.bound(a.keyword); f.near && t.asserting("pattern") && (!ok || n > long) {
+			return m, false, false
+		}
 	}
 	if a.value.Kind() != value.KindNumber || f.converter && roleOf(a.keyword) == numeric && (slices.Contains(kinds, "number") || !isInteger64(a.value)) {
 		return m, false, false
