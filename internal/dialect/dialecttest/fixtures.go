@@ -30,6 +30,8 @@ type Fixture struct {
 	// URL is where the request went; empty where only the answer was recorded.
 	URL    string            `json:"-"`
 	Header map[string]string `json:"-"`
+	// Request is the body that was sent; empty where only the answer was recorded.
+	Request []byte `json:"-"`
 	// Body is the whole answer, Payloads are the events of a stream without their framing.
 	Body     []byte   `json:"-"`
 	Payloads [][]byte `json:"-"`
@@ -60,7 +62,8 @@ func Fixtures(tb testing.TB, folder string) []Fixture {
 		}
 		var file struct {
 			Request struct {
-				URL string `json:"url"`
+				URL  string          `json:"url"`
+				Body json.RawMessage `json:"body"`
 			} `json:"request"`
 			Response struct {
 				Headers  map[string]string `json:"headers"`
@@ -77,7 +80,8 @@ func Fixtures(tb testing.TB, folder string) []Fixture {
 		if err := json.Unmarshal(raw, &file); err != nil {
 			tb.Fatalf("%s: %v", f.File, err)
 		}
-		f.URL, f.Header, f.Body = file.Request.URL, file.Response.Headers, file.Response.Body
+		f.URL, f.Request = file.Request.URL, file.Request.Body
+		f.Header, f.Body = file.Response.Headers, file.Response.Body
 		if file.Response.BodyText != "" {
 			f.Body = []byte(file.Response.BodyText)
 		}

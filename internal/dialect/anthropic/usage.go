@@ -1,0 +1,67 @@
+package anthropic
+
+import (
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/dialect/scan"
+)
+
+// usage is the count of tokens as the service tells it: input without what the cache had or took, output with reasoning. Iterations of several models
+// are left out: the sums are the last one's.
+type usage struct {
+	input, cached, written, output, reasoning int
+	known                                     bool
+}
+
+// read takes the counts that are there. Those of a stream are sums so far, and not all of them come each time.
+func (u *usage) read(s *scan.Scanner) {
+	if !s.Object() {
+		return
+	}
+	for {
+		name, more := s.Member()
+		if !more {
+			return
+		}
+		if string(name) == "output_tokens_details" {
+			u.details(s)
+			continue
+		}
+		if s.Kind() != '0' {
+			continue
+		}
+		switch string(name) {
+		case "input_tokens":
+			u.input, u.known = s.Int(), true
+		case "output_tokens":
+			u.output, u.known = s.Int(), true
+		case "cache_read_input_tokens":
+			u.cached = s.Int()
+		case "cache_creation_input_tokens":
+			u.written = s.Int()
+		}
+	}
+}
+
+func (u *usage) details(s *scan.Scanner) {
+	if !s.Object() {
+		return
+	}
+	for {
+		name, more := s.Member()
+		if !more {
+			return
+		}
+		if string(name) == "thinking_tokens" {
+			u.reasoning = s.Int()
+		}
+	}
+}
+
+func (u *usage) total() dialect.Usage {
+	if !u.known {
+		return dialect.Usage{}
+	}
+	return dialect.Usage{
+		Input: u.input + u.cached + u.written, CachedInput: u.cached, CacheWrite: u.written, Output: u.output, Reasoning: u.reasoning, Known: true,
+	}
+}
