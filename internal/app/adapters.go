@@ -7,12 +7,14 @@ import (
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/llamacpp"
 	"github.com/promptd/promptd/internal/dialect/openai"
+	"github.com/promptd/promptd/internal/dialect/responses"
 )
 
 // dialects are the wire formats that this program speaks.
 func dialects() []dialect.Dialect {
 	return []dialect.Dialect{
 		openai.New(),
+		responses.New(),
 		llamacpp.New(),
 	}
 }

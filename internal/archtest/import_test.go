@@ -35,6 +35,7 @@ type pair struct{ from, to, why string }
 func pairs() []pair {
 	return []pair{
 		{"internal/dialect/llamacpp", "internal/dialect/openai", "llama.cpp's server speaks OpenAI's wire format with fields of its own"},
+		{"internal/dialect/responses", "internal/dialect/openai", "the same services, with the same errors and the same form of texts"},
 		{"internal/cli", "internal/store/sqlite", "keys, backup and restore work on the store beside a server that runs"},
 		{"internal/cli", "client", "the client commands use the public client"},
 		{"internal/cli", "internal/provider/providertest", "the scripted provider is a command, for benchmarks and for users' own tests"},
