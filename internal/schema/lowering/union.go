@@ -236,7 +236,10 @@ func (f *fitter) agree(a, b *low, depth int) bool {
 		p := &a.props[i]
 		q := b.prop(p.sent)
 		if q == nil {
-			continue // Only one of them has it: an answer that fits both has it not.
+			if !p.unseen(b, depth) {
+				return false
+			}
+			continue
 		}
 		if p.name != q.name || (p.travel == wrapped) != (q.travel == wrapped) || !f.agree(p.low, q.low, depth+1) {
 			return false
@@ -245,6 +248,11 @@ func (f *fitter) agree(a, b *low, depth int) bool {
 			if p.travel == unwrapped && p.low.acceptsNull() || q.travel == unwrapped && q.low.acceptsNull() {
 				return false
 			}
+		}
+	}
+	for i := range b.props {
+		if q := &b.props[i]; a.prop(q.sent) == nil && !q.unseen(a, depth) {
+			return false
 		}
 	}
 	return true
@@ -289,6 +297,12 @@ func (l *low) refuses() bool {
 	default:
 		return false
 	}
+}
+
+// unseen reports whether it makes no difference that other does not have the property. An answer that has it does not fit other where that is closed, and
+// shapes look no deeper than the alternatives' own members; elsewhere it is other's codec that may meet it, and that leaves it as it is.
+func (p *prop) unseen(other *low, depth int) bool {
+	return depth == 0 && other.open == closedMembers || p.travel == unwrapped && p.name == p.sent && plain(p.low.node, map[node]bool{})
 }
 
 func (l *low) prop(sent string) *prop {
