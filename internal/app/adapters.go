@@ -5,6 +5,7 @@ import (
 
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/dialect/anthropic"
 	"github.com/promptd/promptd/internal/dialect/llamacpp"
 	"github.com/promptd/promptd/internal/dialect/openai"
 	"github.com/promptd/promptd/internal/dialect/responses"
@@ -15,6 +16,7 @@ func dialects() []dialect.Dialect {
 	return []dialect.Dialect{
 		openai.New(),
 		responses.New(),
+		anthropic.New(),
 		llamacpp.New(),
 	}
 }
