@@ -1,6 +1,7 @@
-// Package independent has answers judged by a JSON Schema validator that is not ours: python-jsonschema, with formats. It is for tests alone.
+// Package independent has our work judged by others: answers by python-jsonschema, with formats, and grammars by llguidance. It is for tests alone.
 //
-// [New] finds or fetches it, and skips the test loudly where it can't be had; [Validator.Judge] asks it.
+// [New] finds or fetches it, and skips the test loudly where it can't be had; [Validator.Judge] asks it. [NewEngine] does the same with llguidance, the grammar
+// engine of llama.cpp and vLLM.
 package independent
 
 import (
@@ -8,10 +9,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -40,46 +38,7 @@ type Totals struct{ Judged, Skipped, Rejected int }
 // New gives the validator out of the user's cache, where the first call puts it in a virtual environment of its own.
 func New(tb testing.TB) Validator {
 	tb.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		tb.Skipf("SKIPPED: no cache directory for python-jsonschema: %v", err)
-	}
-	home := filepath.Join(cache, "promptd")
-	v := Validator{python: filepath.Join(home, "test-jsonschema-"+version, "bin", "python")}
-	if v.whole() {
-		return v
-	}
-	// It grows beside its place and is moved there: tests of other packages may do the same at the same time.
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		tb.Skipf("SKIPPED: no place for python-jsonschema: %v", err)
-	}
-	grown, err := os.MkdirTemp(home, "test-jsonschema-new-")
-	if err != nil {
-		tb.Skipf("SKIPPED: no place for python-jsonschema: %v", err)
-	}
-	defer os.RemoveAll(grown)
-	python := filepath.Join(grown, "bin", "python")
-	pip := []string{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "jsonschema[format-nongpl]==" + version}
-	for _, args := range [][]string{{"python3", "-m", "venv", grown}, pip} {
-		if out, err := exec.CommandContext(tb.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			tb.Skipf("SKIPPED: python-jsonschema can't be had: %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	final := filepath.Dir(filepath.Dir(v.python))
-	if !v.whole() {
-		if err := os.RemoveAll(final); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	moved := os.Rename(grown, final) // Another test may have been faster; then its own serves.
-	if !v.whole() {
-		tb.Fatalf("python-jsonschema is not whole in %s (%v)", final, moved)
-	}
-	return v
-}
-
-func (v Validator) whole() bool {
-	return exec.Command(v.python, "-c", imports).Run() == nil //nolint:noctx // It ends by itself.
+	return Validator{environment(tb, "python-jsonschema", "test-jsonschema-"+version, imports, "jsonschema[format-nongpl]=="+version)}
 }
 
 // Judge fails the test for each answer that the validator rejects, and gives the counts.
