@@ -94,7 +94,7 @@ func (f *failure) outcome(status int) dialect.Outcome {
 	if status == 0 {
 		return byKind(strings.ToLower(f.kind))
 	}
-	return byStatus(status)
+	return dialect.OfStatus(status)
 }
 
 // byCode knows the codes and types that mean one thing wherever they occur.
@@ -165,34 +165,6 @@ func byKind(kind string) dialect.Outcome {
 	case "invalid_request_error", "badrequesterror", "not_found_error", "data_residency_mismatch", "invalid_image", "invalid_image_format", "invalid_base64_image",
 		"invalid_image_url", "image_too_small", "image_parse_error", "invalid_image_mode", "unsupported_image_media_type", "empty_image_file",
 		"failed_to_download_image", "image_file_not_found":
-		return dialect.BadRequest
-	default:
-		return dialect.Unknown
-	}
-}
-
-// byStatus is the table of wire formats, section 0.2.
-func byStatus(status int) dialect.Outcome {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return dialect.Auth
-	case http.StatusPaymentRequired:
-		return dialect.Quota
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout, 522, 524:
-		return dialect.Timeout
-	case http.StatusRequestEntityTooLarge:
-		return dialect.TooLarge
-	case http.StatusTooManyRequests:
-		return dialect.RateLimited
-	case http.StatusConflict, http.StatusTooEarly, http.StatusFailedDependency, 498:
-		return dialect.OverloadedProvider
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return dialect.BadRequest
-	}
-	switch {
-	case status >= 500 && status < 600:
-		return dialect.OverloadedProvider
-	case status >= 300 && status < 500: // A redirect is not followed: the address is wrong.
 		return dialect.BadRequest
 	default:
 		return dialect.Unknown
