@@ -7,6 +7,7 @@ import (
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/anthropic"
 	"github.com/promptd/promptd/internal/dialect/llamacpp"
+	"github.com/promptd/promptd/internal/dialect/ollama"
 	"github.com/promptd/promptd/internal/dialect/openai"
 	"github.com/promptd/promptd/internal/dialect/responses"
 )
@@ -18,6 +19,7 @@ func dialects() []dialect.Dialect {
 		responses.New(),
 		anthropic.New(),
 		llamacpp.New(),
+		ollama.New(),
 	}
 }
 

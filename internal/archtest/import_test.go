@@ -35,6 +35,7 @@ type pair struct{ from, to, why string }
 func pairs() []pair {
 	return []pair{
 		{"internal/dialect/llamacpp", "internal/dialect/openai", "llama.cpp's server speaks OpenAI's wire format with fields of its own"},
+		{"internal/dialect/ollama", "internal/dialect/openai", "errors are classified alike, and texts and log-probabilities have the same form"},
 		{"internal/dialect/responses", "internal/dialect/openai", "the same services, with the same errors and the same form of texts"},
 		{"internal/cli", "internal/store/sqlite", "keys, backup and restore work on the store beside a server that runs"},
 		{"internal/cli", "client", "the client commands use the public client"},
