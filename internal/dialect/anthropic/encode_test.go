@@ -44,7 +44,9 @@ func TestEncodeLeavesOutWhatTheServiceRefuses(t *testing.T) {
 			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"hi"}]}`,
 		},
 		"several system messages": {
-			dialect.Call{Model: "m", MaxTokens: 7, Messages: []dialect.Message{say(dialect.System, words("a"), words("b")), hi, say(dialect.System, words(" \n")), say(dialect.System, words("c"))}},
+			dialect.Call{Model: "m", MaxTokens: 7, Messages: []dialect.Message{
+				say(dialect.System, words("a"), words("b")), hi, say(dialect.System, words(" \n")), say(dialect.System, words("c")),
+			}},
 			`{"model":"m","max_tokens":7,"system":[{"type":"text","text":"ab"},{"type":"text","text":"c"}],"messages":[{"role":"user","content":"hi"}]}`,
 		},
 		"blank messages": {
@@ -52,16 +54,24 @@ func TestEncodeLeavesOutWhatTheServiceRefuses(t *testing.T) {
 			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"hi"}]}`,
 		},
 		"blank parts beside an image": {
-			dialect.Call{Model: "m", MaxTokens: 7, Messages: []dialect.Message{say(dialect.User, words(""), picture("https://example.org/a.png"), words("\t"), words("a"))}},
-			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://example.org/a.png"}},{"type":"text","text":"a"}]}]}`,
+			dialect.Call{Model: "m", MaxTokens: 7, Messages: []dialect.Message{
+				say(dialect.User, words(""), picture("https://example.org/a.png"), words("\t"), words("a")),
+			}},
+			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":[` +
+				`{"type":"image","source":{"type":"url","url":"https://example.org/a.png"}},{"type":"text","text":"a"}]}]}`,
 		},
 		"an image with parameters": {
 			dialect.Call{Model: "m", MaxTokens: 7, Messages: []dialect.Message{say(dialect.User, picture("DATA:image/PNG;name=a;BASE64,eA=="))}},
 			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"eA=="}}]}]}`,
 		},
 		"a tool for a model that thinks": {
-			dialect.Call{Model: "m", MaxTokens: 7, Temperature: &hot, Messages: []dialect.Message{hi}, Output: dialect.Output{Mode: lowering.Tool, Schema: schema}, Capability: dialect.Capability{Reasoning: true}},
-			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"hi"}],"tools":[{"name":"result","description":"Gives the answer.","input_schema":{"type":"object"}}],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}`,
+			dialect.Call{
+				Model: "m", MaxTokens: 7, Temperature: &hot, Messages: []dialect.Message{hi}, Capability: dialect.Capability{Reasoning: true},
+				Output: dialect.Output{Mode: lowering.Tool, Schema: schema},
+			},
+			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"hi"}],` +
+				`"tools":[{"name":"result","description":"Gives the answer.","input_schema":{"type":"object"}}],` +
+				`"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}`,
 		},
 	} {
 		got, err := anthropic.New().Encode(c.call)
