@@ -85,9 +85,9 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) 
 	if p.meta, err = s.meta.Write(sch, lowered, c.Model.Capability.Small); err != nil {
 		return nil, err
 	}
-	p.shape = repair.ShapeOf(sch.Value())
-	if !lowered.Schema.IsNull() {
-		p.shape = repair.ShapeOf(lowered.Schema)
+	p.shape = repair.ShapeOf(lowered.Schema) // What the model answers in: what is sent, or what it is shown.
+	if lowered.Schema.IsNull() {
+		p.shape = repair.ShapeOf(lowered.Shown)
 	}
 	s.plans.Set(k, p)
 	return p, nil
