@@ -2,7 +2,7 @@
 //
 // A dialect's own test calls [Run] with a [Suite]. The suite encodes the calls of [Calls] and compares with golden files in testdata/requests, reads the
 // answers in testdata/answers, classifies the failures of [failures], decodes recorded exchanges of the shared fixtures and compares with the dialect's
-// reference reading of them, and abuses streams: cut at their bytes, read in pieces of any size, left in the middle. Golden files are rewritten by
+// reference reading of them, and abuses streams: cut at their bytes, read in pieces of any size, left in the middle, without end. Golden files are rewritten by
 // the flag -update, and what their names promise (a "truncated" answer is truncated) holds even then. [FuzzDecode], [FuzzStream] and [FuzzFail] are
 // the bodies of a dialect's fuzz targets.
 package dialecttest
@@ -55,6 +55,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Requests", s.requests)
 	t.Run("Answers", s.answers)
 	t.Run("Failures", s.failures)
+	t.Run("Oversize", s.oversize)
 	t.Run("Fixtures", s.fixtures)
 }
 

@@ -2,6 +2,7 @@ package dialecttest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -117,17 +118,64 @@ func (s Suite) leaves(t *testing.T, body []byte) {
 	}
 }
 
-// broken ends the stream in the source's own error, which must be there in what comes out.
+// broken ends the stream in the source's own error, which must be there in what comes out, as the outcome that it means.
 func (s Suite) broken(t *testing.T, body []byte) {
 	t.Helper()
-	cause := errors.New("connection reset by peer")
-	got, err := stream(s.Dialect, io.MultiReader(bytes.NewReader(body[:len(body)/2]), iotest.ErrReader(cause)))
-	switch {
-	case err != nil:
-		t.Error(err)
-	case got.err == nil:
-		t.Errorf("a stream that broke off passes for whole:\n%s", got)
-	case got.err.Outcome == dialect.Connection && !errors.Is(got.err, cause):
-		t.Errorf("the error %v does not have its cause", got.err)
+	for _, b := range [...]struct {
+		cause   error
+		outcome dialect.Outcome
+	}{
+		{errors.New("connection reset by peer"), dialect.Connection},
+		{context.DeadlineExceeded, dialect.Timeout},
+		{context.Canceled, dialect.Cancelled},
+	} {
+		got, err := stream(s.Dialect, io.MultiReader(bytes.NewReader(body[:len(body)/2]), iotest.ErrReader(b.cause)))
+		switch {
+		case err != nil:
+			t.Error(err)
+		case got.err == nil:
+			t.Errorf("a stream that broke off passes for whole:\n%s", got)
+		case got.err.Outcome == dialect.Connection && !errors.Is(got.err, b.cause):
+			t.Errorf("the error %v does not have its cause", got.err)
+		case errors.Is(got.err, b.cause) && got.err.Outcome != b.outcome:
+			t.Errorf("a stream that ends in %v is %s, want %s", b.cause, got.err.Outcome, b.outcome)
+		}
 	}
+}
+
+// oversize reads what never ends: it must come to an error before it fills the memory.
+func (s Suite) oversize(t *testing.T) {
+	t.Parallel()
+	const most, offered = 40 << 20, 128 << 20
+	for _, head := range [...]string{"", "a", "\"", "data: ", "data: {\"a\":\"", "{\"a\":\"", ":", "event: "} {
+		src := &endless{head: []byte(head), left: offered}
+		got, err := stream(s.Dialect, src)
+		switch {
+		case err != nil:
+			t.Errorf("%q without end: %v", head, err)
+		case got.err == nil:
+			t.Errorf("%q without end passes for whole:\n%s", head, got)
+		case offered-src.left > most:
+			t.Errorf("%q without end: %d MiB were read", head, (offered-src.left)>>20)
+		}
+	}
+}
+
+// endless gives its head and then the same letter over and over.
+type endless struct {
+	head []byte
+	left int
+}
+
+func (r *endless) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.head)
+	r.head = r.head[n:]
+	for ; n < len(p); n++ {
+		p[n] = 'a'
+	}
+	r.left -= n
+	return n, nil
 }
