@@ -1,10 +1,10 @@
 // Package dialecttest holds every dialect to one suite: it is the definition of what a dialect has to do. It is for tests alone.
 //
-// A dialect's own test calls [Run] with a [Suite]. The suite encodes the calls of [Calls] and compares with golden files in testdata/requests, reads the
-// answers in testdata/answers, classifies the failures of [failures], decodes recorded exchanges of the shared fixtures and compares with the dialect's
-// reference reading of them, and abuses streams: cut at their bytes, read in pieces of any size, left in the middle, without end. Golden files are rewritten by
-// the flag -update, and what their names promise (a "truncated" answer is truncated) holds even then. [FuzzDecode], [FuzzStream] and [FuzzFail] are
-// the bodies of a dialect's fuzz targets.
+// A dialect's own test calls [Run] with a [Suite]. The suite encodes the calls of [Calls], compares with golden files in testdata/requests and with the
+// provider's own [Document], reads the answers in testdata/answers, classifies the failures of [failures], decodes recorded exchanges of the shared
+// fixtures and compares with the dialect's reference reading of them, and abuses streams: cut at their bytes, read in pieces of any size, left in the
+// middle, without end. Golden files are rewritten by the flag -update, and what their names promise (a "truncated" answer is truncated) holds even
+// then. [FuzzDecode], [FuzzStream] and [FuzzFail] are the bodies of a dialect's fuzz targets.
 package dialecttest
 
 import (
@@ -34,6 +34,8 @@ type Suite struct {
 	// Spare reports whether a line that is lost at a stream's end takes nothing from the answer, besides comments: an end mark behind the true end. nil
 	// is for streams without such lines.
 	Spare func(line []byte) bool
+	// Document is what the provider says of requests, where there is such a document.
+	Document Document
 }
 
 // Want is what must come of a recorded exchange.
@@ -53,6 +55,7 @@ type Want struct {
 func Run(t *testing.T, s Suite) {
 	t.Helper()
 	t.Run("Requests", s.requests)
+	t.Run("Documented", s.documented)
 	t.Run("Answers", s.answers)
 	t.Run("Failures", s.failures)
 	t.Run("Oversize", s.oversize)

@@ -17,6 +17,7 @@ func TestDialect(t *testing.T) {
 		},
 		Reference: dialecttest.ChatCompletions,
 		Frame:     dialecttest.EventStream,
+		Document:  dialecttest.Document{Path: "data/openai-openapi/openapi.yaml", Schema: "CreateChatCompletionRequest"},
 	})
 }
 

@@ -21,6 +21,7 @@ func TestDialect(t *testing.T) {
 		Spare: func(line []byte) bool {
 			return bytes.HasPrefix(line, []byte("event:")) || string(line) == "data: [DONE]"
 		},
+		Document: dialecttest.Document{Path: "data/openai-openapi/openapi.yaml", Schema: "CreateResponse"},
 	})
 }
 
