@@ -6,6 +6,7 @@ import (
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/anthropic"
+	"github.com/promptd/promptd/internal/dialect/gemini"
 	"github.com/promptd/promptd/internal/dialect/llamacpp"
 	"github.com/promptd/promptd/internal/dialect/ollama"
 	"github.com/promptd/promptd/internal/dialect/openai"
@@ -18,6 +19,7 @@ func dialects() []dialect.Dialect {
 		openai.New(),
 		responses.New(),
 		anthropic.New(),
+		gemini.New(),
 		llamacpp.New(),
 		ollama.New(),
 	}
