@@ -1,6 +1,7 @@
 package ollama_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -76,5 +77,22 @@ func TestTheContextHoldsThePrompt(t *testing.T) {
 		if body := string(r.Body); !strings.Contains(body, c.want+",") && !strings.Contains(body, c.want+"}") {
 			t.Errorf("%d bytes, %d tokens out, a window of %d: want %s, got %s", c.text, c.output, c.context, c.want, body[len(body)-150:])
 		}
+	}
+}
+
+// Text without end comes to an error within the bound, whatever each line is worth.
+func TestAStreamOfTextIsBounded(t *testing.T) {
+	t.Parallel()
+	line := `{"message":{"content":"` + strings.Repeat("a", 1<<20) + `"},"done":false}` + "\n"
+	text := 0
+	for delta, err := range ollama.New().Stream(strings.NewReader(strings.Repeat(line, 40))) {
+		text += len(delta.Text)
+		var failed *dialect.Error
+		if err != nil && (!errors.As(err, &failed) || failed.Code != "answer_too_large") {
+			t.Errorf("after %d bytes: %v", text, err)
+		}
+	}
+	if text != 32<<20 {
+		t.Errorf("%d bytes of text were given", text)
 	}
 }

@@ -2,8 +2,11 @@ package responses_test
 
 import (
 	"bytes"
+	"errors"
+	"strings"
 	"testing"
 
+	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/dialecttest"
 	"github.com/promptd/promptd/internal/dialect/responses"
 )
@@ -28,3 +31,20 @@ func TestDialect(t *testing.T) {
 func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, responses.New()) }
 func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, responses.New()) }
 func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, responses.New()) }
+
+// Text without end comes to an error within the bound, whatever each event is worth.
+func TestAStreamOfTextIsBounded(t *testing.T) {
+	t.Parallel()
+	event := `data: {"type":"response.output_text.delta","output_index":0,"delta":"` + strings.Repeat("a", 1<<20) + `"}` + "\n\n"
+	text := 0
+	for delta, err := range responses.New().Stream(strings.NewReader(strings.Repeat(event, 40))) {
+		text += len(delta.Text)
+		var failed *dialect.Error
+		if err != nil && (!errors.As(err, &failed) || failed.Code != "answer_too_large") {
+			t.Errorf("after %d bytes: %v", text, err)
+		}
+	}
+	if text != 32<<20 {
+		t.Errorf("%d bytes of text were given", text)
+	}
+}
