@@ -139,9 +139,22 @@ type tally struct {
 
 func (t *tally) add(o tally) {
 	for _, p := range [][2]*int{
-		{&t.instances, &o.instances}, {&t.passed, &o.passed}, {&t.early, &o.early}, {&t.several, &o.several}, {&t.severalEarly, &o.severalEarly},
-		{&t.texts, &o.texts}, {&t.writes, &o.writes}, {&t.snapshots, &o.snapshots}, {&t.fields, &o.fields}, {&t.shown, &o.shown},
-		{&t.loosened, &o.loosened}, {&t.coerced, &o.coerced}, {&t.refused, &o.refused}, {&t.broken, &o.broken}, {&t.brokenPassed, &o.brokenPassed}, {&t.faults, &o.faults},
+		{&t.instances, &o.instances},
+		{&t.passed, &o.passed},
+		{&t.early, &o.early},
+		{&t.several, &o.several},
+		{&t.severalEarly, &o.severalEarly},
+		{&t.texts, &o.texts},
+		{&t.writes, &o.writes},
+		{&t.snapshots, &o.snapshots},
+		{&t.fields, &o.fields},
+		{&t.shown, &o.shown},
+		{&t.loosened, &o.loosened},
+		{&t.coerced, &o.coerced},
+		{&t.refused, &o.refused},
+		{&t.broken, &o.broken},
+		{&t.brokenPassed, &o.brokenPassed},
+		{&t.faults, &o.faults},
 	} {
 		*p[0] += *p[1]
 	}
@@ -418,8 +431,10 @@ func disturb(rng *rand.Rand, v value.Value) value.Value {
 		}
 		return v.WithAt(i, disturb(rng, v.At(i)))
 	}
-	texts := []string{`null`, `true`, `0`, `-1.5`, `"a"`, `""`, `"1"`, `[]`, `{}`, `[1,2]`, `{"value":null}`, `{"value":{"value":1},"x":2}`, `{"result":{"result":[]}}`, `[{"key":"a"}]`,
-		`[{"key":"a","value":1},{"key":"a","value":2}]`, `{"a":{"a":1}}`, `"{\"a\":1}"`, `"{"`}
+	texts := []string{
+		`null`, `true`, `0`, `-1.5`, `"a"`, `""`, `"1"`, `[]`, `{}`, `[1,2]`, `{"value":null}`, `{"value":{"value":1},"x":2}`, `{"result":{"result":[]}}`, `[{"key":"a"}]`,
+		`[{"key":"a","value":1},{"key":"a","value":2}]`, `{"a":{"a":1}}`, `"{\"a\":1}"`, `"{"`,
+	}
 	out, _ := value.DecodeString(texts[rng.IntN(len(texts))], value.Limits{})
 	return out
 }

@@ -230,8 +230,13 @@ func (f *fitter) tree() *low {
 		{name: pairValue, sent: pairValue, low: f.any, required: true},
 	}}
 	members := &low{form: objectForm, props: []prop{{name: treeMembers, sent: treeMembers, low: &low{form: arrayForm, items: pair}, required: true}}}
-	f.any.alts = []*low{{form: scalarForm, kinds: []string{"string"}}, {form: scalarForm, kinds: []string{"number"}}, {form: scalarForm, kinds: []string{"boolean"}},
-		{form: scalarForm, kinds: []string{"null"}}, items, members}
+	f.any.alts = []*low{
+		{form: scalarForm, kinds: []string{"string"}},
+		{form: scalarForm, kinds: []string{"number"}},
+		{form: scalarForm, kinds: []string{"boolean"}},
+		{form: scalarForm, kinds: []string{"null"}},
+		items, members,
+	}
 	f.any.node = &treeNode{}
 	return f.any
 }

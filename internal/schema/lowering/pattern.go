@@ -17,6 +17,7 @@ func plainPattern(pattern string) bool {
 	re, err := syntax.Parse(pattern, syntax.Perl&^syntax.UnicodeGroups)
 	return err == nil && plainTree(re, true, true)
 }
+
 func plainTree(re *syntax.Regexp, first, last bool) bool {
 	switch re.Op {
 	case syntax.OpWordBoundary, syntax.OpNoWordBoundary, syntax.OpBeginLine, syntax.OpEndLine:
