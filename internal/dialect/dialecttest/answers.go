@@ -67,6 +67,9 @@ func (s Suite) answers(t *testing.T) {
 		}
 		r := parseResponse(t, archive.Files[i].Data)
 		streamed := isStream(r)
+		if streamed && s.Wire != nil {
+			r.Body = s.Wire(r.Body)
+		}
 		p := slices.IndexFunc(promises(), func(p promise) bool { return strings.HasPrefix(name, p.prefix) })
 		if p < 0 {
 			t.Errorf("%s: its name promises nothing", path)

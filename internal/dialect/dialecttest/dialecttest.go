@@ -31,6 +31,9 @@ type Suite struct {
 	Reference func(f *Fixture) (want Want, ok bool)
 	// Frame makes the bytes of a stream of which a fixture has only the payloads.
 	Frame func(payloads [][]byte) []byte
+	// Wire makes the bytes of a stream from the text in which golden files have it, for framings that people can't read. nil is for streams that stand
+	// there as they come.
+	Wire func(text []byte) []byte
 	// Spare reports whether a line that is lost at a stream's end takes nothing from the answer, besides comments: an end mark behind the true end. nil
 	// is for streams without such lines.
 	Spare func(line []byte) bool

@@ -32,7 +32,8 @@ type Fixture struct {
 	Header map[string]string `json:"-"`
 	// Request is the body that was sent; empty where only the answer was recorded.
 	Request []byte `json:"-"`
-	// Body is the whole answer, Payloads are the events of a stream without their framing.
+	// Body is the whole answer, Payloads are the events of a stream without their framing. Of an event stream of AWS's a payload is an object whose one
+	// member has the event's name, as the recording tool decoded it.
 	Body     []byte   `json:"-"`
 	Payloads [][]byte `json:"-"`
 }
@@ -69,12 +70,9 @@ func Fixtures(tb testing.TB, folder string) []Fixture {
 				Headers  map[string]string `json:"headers"`
 				Body     json.RawMessage   `json:"body"`
 				BodyText string            `json:"body_text"`
+				Binary   []byte            `json:"body_base64"`
 				Chunks   []json.RawMessage `json:"chunks"`
-				Events   []struct {
-					Payload struct {
-						Bytes []byte `json:"bytes"`
-					} `json:"payload"`
-				} `json:"decoded_events"`
+				Events   []recordedEvent   `json:"decoded_events"`
 			} `json:"response"`
 		}
 		if err := json.Unmarshal(raw, &file); err != nil {
@@ -85,17 +83,47 @@ func Fixtures(tb testing.TB, folder string) []Fixture {
 		if file.Response.BodyText != "" {
 			f.Body = []byte(file.Response.BodyText)
 		}
+		if file.Response.Binary != nil {
+			f.Body = file.Response.Binary
+		}
 		for _, c := range file.Response.Chunks {
 			f.Payloads = append(f.Payloads, c)
 		}
-		for _, e := range file.Response.Events {
-			if len(e.Payload.Bytes) > 0 { // InvokeModel's frames carry the events of the model's own format.
-				f.Form, f.Payloads = "chunks", append(f.Payloads, e.Payload.Bytes)
+		for i := range file.Response.Events {
+			payload, inner := file.Response.Events[i].payload(tb)
+			if f.Payloads = append(f.Payloads, payload); inner {
+				f.Form = "chunks"
 			}
 		}
 		list = append(list, f)
 	}
 	return list
+}
+
+// recordedEvent is an event of AWS's binary framing.
+type recordedEvent struct {
+	Headers map[string]string `json:"headers"`
+	Payload json.RawMessage   `json:"payload"`
+}
+
+// payload gives an event without its framing. InvokeModel's events are a shell around those of the model's own format: of these, inner ones are given.
+func (e *recordedEvent) payload(tb testing.TB) (payload []byte, inner bool) {
+	tb.Helper()
+	var shell struct {
+		Bytes []byte `json:"bytes"`
+	}
+	if json.Unmarshal(e.Payload, &shell) == nil && len(shell.Bytes) > 0 {
+		return shell.Bytes, true
+	}
+	name := e.Headers[":event-type"]
+	if name == "" {
+		name = e.Headers[":exception-type"]
+	}
+	payload, err := json.Marshal(map[string]json.RawMessage{name: e.Payload})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return payload, false
 }
 
 // fixtures decodes the recorded exchanges.
