@@ -11,6 +11,7 @@ import (
 	"github.com/promptd/promptd/internal/dialect/ollama"
 	"github.com/promptd/promptd/internal/dialect/openai"
 	"github.com/promptd/promptd/internal/dialect/responses"
+	"github.com/promptd/promptd/internal/schema/lowering"
 )
 
 // dialects are the wire formats that this program speaks.
@@ -42,6 +43,7 @@ func Adapters() config.Adapters {
 	}
 	return config.Adapters{
 		Dialects:   names,
+		Profiles:   lowering.Names(),
 		AuthTypes:  []string{"bearer", "header"},
 		Strategies: []string{"least-busy"},
 		Databases:  []string{"sqlite"},

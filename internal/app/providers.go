@@ -58,10 +58,15 @@ func headersOf(p *config.Provider) http.Header {
 
 func modelOf(p *config.Provider, m *config.Model) provider.Model {
 	facts := m.Facts
+	var deviations dialect.Deviations
+	for _, name := range p.Deviations {
+		deviations.Set(name) // The configuration knows the names.
+	}
 	made := provider.Model{Name: m.Name, Capability: dialect.Capability{
+		Profile: p.Profile, Deviations: deviations,
 		Reasoning: facts.Reasoning, Vision: facts.Vision, MaxOutput: facts.MaxOutputTokens, Context: facts.ContextWindow,
-		Logprobs: p.Service.Logprobs && !facts.Reasoning, NoStreamOptions: p.Service.StreamUsage == "implied",
-		Small: facts.ContextWindow > 0 && facts.ContextWindow <= smallContext,
+		Logprobs: p.Service.Logprobs && !facts.Reasoning,
+		Small:    facts.ContextWindow > 0 && facts.ContextWindow <= smallContext,
 	}}
 	for _, name := range m.Modes {
 		made.Capability.Modes = append(made.Capability.Modes, lowering.Mode(name))

@@ -49,6 +49,8 @@ type Flag struct {
 type Adapters struct {
 	// Dialects, AuthTypes and Strategies are the possible values of providers[].dialect, providers[].auth.type and routing.strategy.
 	Dialects, AuthTypes, Strategies []string
+	// Profiles are the possible values of providers[].profile: a dialect, or a dialect, a colon and a name.
+	Profiles []string
 	// Databases, Caches and Brokers are the possible schemes of their URLs.
 	Databases, Caches, Brokers []string
 	// Inert are keys that have no effect yet, such as routing.hedge_after or providers[].region: a value other than the default is a warning.

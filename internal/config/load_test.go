@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite golden files and the reference 
 // adapters are those of a program that has what the tests need.
 func adapters() Adapters {
 	return Adapters{
-		Dialects: []string{"openai", "llamacpp"}, AuthTypes: []string{"bearer", "header"}, Strategies: []string{"least-busy"},
+		Dialects: []string{"openai", "llamacpp"}, Profiles: []string{"openai", "openai:vllm", "openai:groq", "llamacpp"}, AuthTypes: []string{"bearer", "header"}, Strategies: []string{"least-busy"},
 		Databases: []string{"sqlite"}, Caches: []string{"memory"}, Brokers: []string{"embedded"},
 		Inert: []string{"routing.hedge_after", "providers[].region"},
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/promptd/promptd/internal/provider/catalogue"
 )
@@ -79,7 +80,11 @@ func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalo
 	p.BaseURL = trimSlash(p.BaseURL)
 	if p.BaseURL != "" {
 		p.Service, _ = cat.At(p.BaseURL)
-	} else if s, ok := cat.Service(p.Name); ok && (p.Dialect == "" || p.Dialect == s.Dialect) {
+	} else if s, ok := cat.Service(p.Name); ok && (p.Dialect == "" || s.Speaks(p.Dialect)) {
+		if s.Incomplete() {
+			l.failAt(path, "add a line with base_url:, such as "+s.BaseURL, "a base_url is missing: %s has one for each account", s.Title)
+			return false
+		}
 		p.Service, p.BaseURL = s, s.BaseURL
 	} else if s, ok := cat.Service(p.Dialect); ok && s.Dialect == p.Dialect && !s.NeedsKey() {
 		// A local server's dialect has a usual address. That of a public service is never guessed: data would go to strangers.
@@ -99,7 +104,25 @@ func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalo
 		l.failAt(path, "add a line with base_url:", "a base_url is missing, and the catalogue has none for this name with dialect %s", p.Dialect)
 		return false
 	}
+	l.completeForm(p, path)
 	return true
+}
+
+// completeForm takes from the catalogue how the service differs from its dialect, where the configuration does not say.
+func (l *loader) completeForm(p *Provider, path string) {
+	given := func(key string) bool { _, ok := l.origins[path+"."+key]; return ok }
+	if !given("profile") {
+		p.Profile = p.Service.Profile
+	} else if name, _, _ := strings.Cut(p.Profile, ":"); p.Profile != "" && (name != p.Dialect || !slices.Contains(l.options.Adapters.Profiles, p.Profile)) {
+		fitting := slices.DeleteFunc(slices.Clone(l.options.Adapters.Profiles), func(s string) bool { return s != p.Dialect && !strings.HasPrefix(s, p.Dialect+":") })
+		l.failAt(path+".profile", "it must be "+oneOf(fitting), "dialect %s has no profile %q", p.Dialect, p.Profile)
+	}
+	if !given("deviations") {
+		p.Deviations = slices.Clone(p.Service.Deviations)
+	}
+	if p.Service.AuthHeader != "" && !given("auth") && !given("auth.type") && !given("auth.header") {
+		p.Auth.Type, p.Auth.Header = "header", p.Service.AuthHeader
+	}
 }
 
 // completeAuth checks how the credential is sent, and takes the usual variable where none is given and the address is the service's own.
@@ -114,7 +137,10 @@ func (l *loader) completeAuth(p *Provider, path string) {
 	_, list := l.origins[path+".api_keys"]
 	if p.Service.NeedsKey() && len(p.Credentials()) == 0 && !given && !list && len(p.Headers) == 0 {
 		hint := "add a line with api_key:"
-		if len(p.Service.Variables) > 0 {
+		switch {
+		case len(p.Service.Variables) > 0 && p.Service.Incomplete():
+			hint += " such as env:" + p.Service.Variables[0]
+		case len(p.Service.Variables) > 0:
 			hint += ", or set " + p.Service.Variables[0]
 		}
 		l.failAt(path, hint, "a key is missing: %s answers nobody without one", p.Service.Title)
@@ -131,7 +157,7 @@ func (l *loader) completeModels(p *Provider, path string, cat *catalogue.Catalog
 	_, given := l.origins[path+".models"]
 	if len(p.Models) == 0 {
 		name := p.Service.DefaultModel
-		if name == "" && p.Service.Name == p.Dialect && !p.Service.NeedsKey() {
+		if name == "" && p.Service.AnyModel {
 			name = "default" // A local server has one model and answers to any name.
 		}
 		if name == "" || given {
@@ -154,12 +180,13 @@ func (l *loader) completeModels(p *Provider, path string, cat *catalogue.Catalog
 			l.failAt(at+".name", "remove one of them", "the model is there twice")
 		}
 		seen[m.Name] = true
-		l.completeModel(m, p.Service, at, cat)
+		l.completeModel(m, p, at, cat)
 	}
 }
 
 // completeModel makes the facts of a model: what the configuration gives, else what the catalogue knows.
-func (l *loader) completeModel(m *Model, s catalogue.Service, path string, cat *catalogue.Catalogue) {
+func (l *loader) completeModel(m *Model, p *Provider, path string, cat *catalogue.Catalogue) {
+	s := p.Service
 	given := func(key string) bool { _, ok := l.origins[path+"."+key]; return ok }
 	facts, known := cat.Model(s.Name, m.Name)
 	if !known {
@@ -180,7 +207,7 @@ func (l *loader) completeModel(m *Model, s catalogue.Service, path string, cat *
 	if given("reasoning") {
 		facts.Reasoning = m.Reasoning
 	}
-	if len(m.Modes) == 0 {
+	if len(m.Modes) == 0 && p.Dialect == s.Dialect {
 		m.Modes = slices.Clone(s.Modes)
 	}
 	l.completePrice(m, &facts, path, given)

@@ -35,6 +35,13 @@ type Dialect interface {
 	Fail(Response) *Error
 }
 
+// Families is a dialect of models that differ by family in what structured output they take.
+type Families interface {
+	Dialect
+	// ProfileOf names the profile that fits the model, by its name; empty is the dialect's own.
+	ProfileOf(model string) string
+}
+
 // Capability is what is known of a model; the zero value assumes the least.
 type Capability struct {
 	// Modes are the structured output modes that may be used; empty means all that the dialect has.
@@ -45,8 +52,8 @@ type Capability struct {
 	Reasoning bool
 	// Logprobs are given when asked for.
 	Logprobs bool
-	// NoStreamOptions is set for services that refuse stream_options; their streams may come without usage.
-	NoStreamOptions bool
+	// Deviations are what else the service does differently from its dialect.
+	Deviations Deviations
 	// Vision models take image parts.
 	Vision bool
 	// MaxOutput is the model's limit of output tokens; 0 is unknown.

@@ -51,7 +51,7 @@ func Calls() []NamedCall {
 			Model: "m-1", Messages: plain, Temperature: &temperature, MaxTokens: 1024, Logprobs: true, Capability: dialect.Capability{Reasoning: true, Logprobs: true},
 		}},
 		{"logprobs-not-offered", dialect.Call{Model: "m-1", Messages: plain, Temperature: &temperature, Logprobs: true}},
-		{"stream-without-options", dialect.Call{Model: "m-1", Messages: plain, Stream: true, Capability: dialect.Capability{NoStreamOptions: true}}},
+		{"stream-without-options", dialect.Call{Model: "m-1", Messages: plain, Stream: true, Capability: dialect.Capability{Deviations: dialect.Deviations{NoStreamOptions: true}}}},
 		{"conversation", dialect.Call{Model: "org/m:1\"x", Messages: []dialect.Message{
 			message(dialect.System, "One.", " Two."), message(dialect.User, "\"quoted\" \\ back\nline\ttab \u2028 €", ""),
 			message(dialect.Assistant, `{"a":1}`), message(dialect.User, "Again: \x00\x1f\x7f"),

@@ -23,7 +23,9 @@ func (Dialect) Encode(c dialect.Call) (dialect.Request, error) {
 	if err := check(c.Output); err != nil {
 		return dialect.Request{}, err
 	}
-	body, err := Body(c, appendOutput)
+	body, err := Body(c, func(dst []byte, o dialect.Output) []byte {
+		return appendDeviations(appendOutput(dst, o, c.Capability), c)
+	})
 	if err != nil {
 		return dialect.Request{}, err
 	}
@@ -47,7 +49,7 @@ func check(o dialect.Output) error {
 		return errors.New("openai: a schema's name has 1 to 64 letters, digits, _ and -")
 	}
 	switch o.Mode {
-	case lowering.Strict, lowering.Tool:
+	case lowering.Strict, lowering.Tool, lowering.Grammar:
 		if o.Schema.Kind() != value.KindObject {
 			return fmt.Errorf("openai: mode %s needs a schema", o.Mode)
 		}
@@ -86,7 +88,7 @@ func Body(c dialect.Call, form func(dst []byte, o dialect.Output) []byte) ([]byt
 	dst = appendSampling(dst, c)
 	if c.Stream {
 		dst = append(dst, `,"stream":true`...)
-		if !c.Capability.NoStreamOptions {
+		if !c.Capability.Deviations.NoStreamOptions {
 			dst = append(dst, `,"stream_options":{"include_usage":true}`...)
 		}
 	}
@@ -96,8 +98,8 @@ func Body(c dialect.Call, form func(dst []byte, o dialect.Output) []byte) ([]byt
 // appendSampling writes what steers generation. Reasoning models refuse all but their own limit (400 unsupported_parameter).
 func appendSampling(dst []byte, c dialect.Call) []byte {
 	if c.MaxTokens > 0 {
-		name := `,"max_tokens":`
-		if c.Capability.Reasoning {
+		name, d := `,"max_tokens":`, c.Capability.Deviations
+		if d.MaxCompletionTokens || c.Capability.Reasoning && !d.MaxTokens {
 			name = `,"max_completion_tokens":`
 		}
 		dst = strconv.AppendInt(append(dst, name...), int64(c.MaxTokens), 10)
@@ -106,7 +108,11 @@ func appendSampling(dst []byte, c dialect.Call) []byte {
 		return dst
 	}
 	if c.Temperature != nil {
-		dst = strconv.AppendFloat(append(dst, `,"temperature":`...), *c.Temperature, 'f', -1, 64)
+		t := *c.Temperature
+		if c.Capability.Deviations.TemperatureBelow2 {
+			t = min(t, coolest)
+		}
+		dst = strconv.AppendFloat(append(dst, `,"temperature":`...), t, 'f', -1, 64)
 	}
 	if c.Logprobs && c.Capability.Logprobs {
 		dst = append(dst, `,"logprobs":true`...)
@@ -177,17 +183,42 @@ func appendParts(dst []byte, parts []dialect.Part) []byte {
 	return append(dst, ']')
 }
 
-// appendOutput writes response_format or the forced tool.
-func appendOutput(dst []byte, o dialect.Output) []byte {
+// coolest is the highest temperature of services that refuse 2.
+const coolest = 1.99
+
+// appendDeviations writes what some services want besides.
+func appendDeviations(dst []byte, c dialect.Call) []byte {
+	d := c.Capability.Deviations
+	if d.NoStore {
+		dst = append(dst, `,"store":false`...)
+	}
+	switch c.Output.Mode {
+	case lowering.Strict, lowering.Tool, lowering.JSON:
+		if d.RequireParameters {
+			dst = append(dst, `,"provider":{"require_parameters":true}`...)
+		}
+	}
+	return dst
+}
+
+// appendOutput writes response_format or the forced tool. Mode grammar is that of servers which hold any answer to the schema: they know no strict.
+func appendOutput(dst []byte, o dialect.Output, c dialect.Capability) []byte {
 	name := o.Name
 	if name == "" {
 		name = defaultName
 	}
 	switch o.Mode {
-	case lowering.Strict:
+	case lowering.Strict, lowering.Grammar:
 		dst = append(dst, `,"response_format":{"type":"json_schema","json_schema":{"name":`...)
 		dst = value.AppendQuoted(dst, name)
-		dst = append(dst, `,"strict":true,"schema":`...)
+		switch {
+		case o.Mode == lowering.Grammar:
+		case c.Deviations.NoStrict:
+			dst = append(dst, `,"strict":false`...)
+		default:
+			dst = append(dst, `,"strict":true`...)
+		}
+		dst = append(dst, `,"schema":`...)
 		dst = append(o.Schema.Append(dst), `}}`...)
 	case lowering.Tool:
 		dst = append(dst, `,"tools":[{"type":"function","function":{"name":`...)

@@ -23,9 +23,7 @@ func New() Dialect { return Dialect{} }
 // Name is "openai".
 func (Dialect) Name() string { return "openai" }
 
-// Profile is OpenAI's strict subset and what lies below it, as far as the capability allows.
-func (Dialect) Profile(c dialect.Capability) lowering.Profile {
-	return lowering.OpenAI().Only(c.Modes...)
-}
+// Profile is the service's own where the capability names one, else OpenAI's strict subset and what lies below it, as far as the capability allows.
+func (Dialect) Profile(c dialect.Capability) lowering.Profile { return c.Lowering("openai") }
 
 var _ dialect.Dialect = Dialect{}

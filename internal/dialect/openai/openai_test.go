@@ -1,10 +1,13 @@
 package openai_test
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/dialecttest"
 	"github.com/promptd/promptd/internal/dialect/openai"
+	"github.com/promptd/promptd/internal/schema/lowering"
 )
 
 func TestDialect(t *testing.T) {
@@ -18,6 +21,25 @@ func TestDialect(t *testing.T) {
 		Reference: dialecttest.ChatCompletions,
 		Frame:     dialecttest.EventStream,
 		Document:  dialecttest.Document{Path: "data/openai-openapi/openapi.yaml", Schema: "CreateChatCompletionRequest"},
+	})
+}
+
+// vllm is vLLM's form: its answers are held to the schema by a grammar.
+type vllm struct{ openai.Dialect }
+
+func (d vllm) Profile(c dialect.Capability) lowering.Profile {
+	c.Profile = "openai:vllm"
+	return d.Dialect.Profile(c)
+}
+
+func TestVLLM(t *testing.T) {
+	t.Parallel()
+	d := vllm{openai.New()}
+	if modes := d.Profile(dialect.Capability{}).Modes(); !slices.Equal(modes, []lowering.Mode{lowering.Grammar, lowering.JSON, lowering.Prompt}) {
+		t.Errorf("vLLM's modes are %v", modes)
+	}
+	dialecttest.Run(t, dialecttest.Suite{
+		Dialect: d, Fixtures: []string{"crusoe", "openai-compatible"}, Reference: dialecttest.ChatCompletions, Frame: dialecttest.EventStream,
 	})
 }
 

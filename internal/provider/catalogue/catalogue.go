@@ -12,6 +12,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -29,9 +30,10 @@ type Service struct {
 	Name string `yaml:"name"`
 	// Title is the name for people.
 	Title string `yaml:"title"`
-	// Dialect is the wire format.
-	Dialect string `yaml:"dialect"`
-	// BaseURL is the address without a trailing slash.
+	// Dialect is the wire format, Also are further ones that the service speaks at the same address.
+	Dialect string   `yaml:"dialect"`
+	Also    []string `yaml:"also"`
+	// BaseURL is the address without a trailing slash. A name in braces stands for what only the account's owner knows.
 	BaseURL string `yaml:"base_url"`
 	// Variables are the usual environment variables of the key; the first that is set counts.
 	Variables []string `yaml:"variables"`
@@ -39,10 +41,14 @@ type Service struct {
 	Modes []string `yaml:"modes"`
 	// DefaultModel is asked when the provider is discovered by its variable; a service without one is never discovered.
 	DefaultModel string `yaml:"default_model"`
-	// MaxTokensField is the name of the output limit in a request: max_tokens or max_completion_tokens.
-	MaxTokensField string `yaml:"max_tokens_field"`
-	// StreamUsage says how usage gets into a stream: option (asked for by stream_options) or implied.
-	StreamUsage string `yaml:"stream_usage"`
+	// AnyModel is set for servers that run one model and answer to any name.
+	AnyModel bool `yaml:"any_model"`
+	// AuthHeader carries the key as it is; empty stands for Authorization with a bearer token.
+	AuthHeader string `yaml:"auth_header"`
+	// Profile names the schema profile where it is not the dialect's own.
+	Profile string `yaml:"profile"`
+	// Deviations name what the service does differently from its dialect.
+	Deviations []string `yaml:"deviations"`
 	// Logprobs says that token log-probabilities are given when asked for; services that do not document them may refuse the request.
 	Logprobs bool `yaml:"logprobs"`
 	// Key says whether a key is required or optional.
@@ -70,6 +76,36 @@ type Model struct {
 	Reasoning bool `yaml:"reasoning"`
 	// Price is nil where it is not known: the cost of a call is then absent, never 0.
 	Price *Price `yaml:"price"`
+}
+
+// Speaks reports whether the service has a wire format at its address.
+func (s Service) Speaks(dialect string) bool {
+	return s.Dialect == dialect || slices.Contains(s.Also, dialect)
+}
+
+// Incomplete reports whether the address has parts that only the account's owner knows.
+func (s Service) Incomplete() bool { return strings.Contains(s.BaseURL, "{") }
+
+// at reports whether an address is the service's, with something in the place of each name in braces.
+func (s Service) at(address string) bool {
+	rest := s.BaseURL
+	for {
+		before, name, found := strings.Cut(rest, "{")
+		var ok bool
+		if address, ok = strings.CutPrefix(address, before); !ok {
+			return false
+		}
+		if !found {
+			return address == ""
+		}
+		// What stands for the name ends where the rest of the address begins.
+		_, rest, _ = strings.Cut(name, "}")
+		n := strings.IndexByte(address, (rest + "/")[0])
+		if n <= 0 {
+			return false
+		}
+		address = address[n:]
+	}
 }
 
 // Catalogue is the immutable content of the two files.
@@ -118,9 +154,9 @@ func (c *Catalogue) indexServices() error {
 		if _, twice := c.byName[s.Name]; twice {
 			return fmt.Errorf("service %s is there twice", s.Name)
 		}
-		orDefault(&s.MaxTokensField, "max_tokens")
-		orDefault(&s.StreamUsage, "option")
-		orDefault(&s.Key, "required")
+		if s.Key == "" {
+			s.Key = "required"
+		}
 		c.byName[s.Name] = i
 		// The first entry of an address counts: it is the better known one.
 		if _, taken := c.byURL[s.BaseURL]; !taken {
@@ -149,12 +185,6 @@ func (c *Catalogue) indexModels() error {
 	return nil
 }
 
-func orDefault(s *string, def string) {
-	if *s == "" {
-		*s = def
-	}
-}
-
 // Services lists every service, the well-known ones first. The slice is the caller's.
 func (c *Catalogue) Services() []Service { return append([]Service(nil), c.services...) }
 
@@ -169,11 +199,16 @@ func (c *Catalogue) Service(name string) (Service, bool) {
 
 // At finds a service by its address, so that a second account at the same service gets the same facts under another name.
 func (c *Catalogue) At(baseURL string) (Service, bool) {
-	i, ok := c.byURL[strings.TrimRight(baseURL, "/")]
-	if !ok {
-		return Service{}, false
+	address := strings.TrimRight(baseURL, "/")
+	if i, ok := c.byURL[address]; ok {
+		return c.services[i], true
 	}
-	return c.services[i], true
+	for _, s := range c.services {
+		if s.Incomplete() && s.at(address) {
+			return s, true
+		}
+	}
+	return Service{}, false
 }
 
 // Models lists the known models of a service. The slice is the caller's.
