@@ -27,10 +27,8 @@ func asOpenAPI(s value.Value) value.Value {
 			if own, ok := b.Get("description"); words.Text() != "" && !hasAny(b, "anyOf") && (!ok || len(kept) == 1) {
 				b = withDescription(b, strings.TrimSpace(words.Text()+" "+own.Text()))
 			}
-			if inner, ok := b.Get("anyOf"); ok && null { // Nothing stands beside alternatives: the first of them may be null.
-				b = b.With("anyOf", inner.WithAt(0, inner.At(0).With("nullable", value.Bool(true))))
-			} else if null {
-				b = b.With("nullable", value.Bool(true))
+			if null {
+				b = orNull(b)
 			}
 			kept[i] = b
 		}
@@ -49,6 +47,14 @@ func asOpenAPI(s value.Value) value.Value {
 		}
 		return n.With("type", value.String("string")).With("nullable", value.Bool(true))
 	})
+}
+
+// orNull lets a schema be null too. Nothing stands beside alternatives, so there the first of them may be.
+func orNull(s value.Value) value.Value {
+	if branches, ok := s.Get("anyOf"); ok {
+		return s.With("anyOf", branches.WithAt(0, orNull(branches.At(0))))
+	}
+	return s.With("nullable", value.Bool(true))
 }
 
 func isNull(s value.Value) bool {
