@@ -116,6 +116,7 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 			u.sure = u.flat && !may[l]
 		}
 	}
+	freeze(top, map[*low]bool{})
 	w := newWriter(f.subset, top, bare)
 	if f.subset.inline {
 		if size := w.spread(); size > maxLows {

@@ -115,6 +115,20 @@ func (l *low) shaped() *shape {
 	return s
 }
 
+// freeze makes every shape of a graph, so that raising, which goes on in many goroutines, finds them made.
+func freeze(l *low, seen map[*low]bool) {
+	if seen[l] {
+		return
+	}
+	seen[l] = true
+	for _, a := range l.shaped().alts {
+		freeze(a, seen)
+	}
+	for _, c := range l.children() {
+		freeze(c, seen)
+	}
+}
+
 // branches resolves links and nested unions. What is met again adds nothing.
 func (s *shape) branches() []*shape { return s.collect(nil, map[*shape]bool{}) }
 
