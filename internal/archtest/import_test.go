@@ -10,8 +10,8 @@ import (
 func levels() [][]string {
 	return [][]string{
 		{
-			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/web",
-			"internal/dialect/sse", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement",
+			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/provider/sigv4", "internal/web",
+			"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement",
 		},
 		{"internal/value", "internal/key", "internal/limit", "internal/config", "internal/local"},
 		{"internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage"},
@@ -89,7 +89,7 @@ func backends() []string {
 
 // parts are folders below a backend's that are no backends.
 func parts() []string {
-	return []string{"internal/dialect/sse", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement"}
+	return []string{"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement"}
 }
 
 func TestBackendsAreKnownToTheWiringAlone(t *testing.T) {
@@ -122,6 +122,7 @@ func borders() []border {
 		{"github.com/prometheus/", []string{"internal/observe"}, "every metric is declared in observe"},
 		{"go.opentelemetry.io/otel/sdk", []string{"internal/observe"}, "the SDK of traces is set up once, in observe"},
 		{"github.com/spf13/", []string{"internal/cli", "cmd/"}, "flags and commands only in cli"},
+		{"github.com/aws/", []string{"internal/provider/sigv4"}, "signatures and nothing else of the vendor's clients"},
 		{"github.com/danielgtaylor/huma", []string{"internal/api"}, "it makes the OpenAPI document and nothing else"},
 		{"github.com/goccy/go-yaml", []string{"internal/config", "internal/provider/catalogue"}, "YAML is for configuration and the catalogue's facts; the renderer writes its own"},
 		{"github.com/santhosh-tekuri/jsonschema", nil, "the library is the oracle of tests; what judges is schema"},

@@ -14,7 +14,8 @@ func pure() []string {
 	return []string{
 		"internal/value", "internal/fault", "internal/body", "internal/prompt", "internal/schema", "internal/schema/lowering", "internal/repair", "internal/render",
 		"internal/dialect", "internal/dialect/openai", "internal/dialect/responses", "internal/dialect/anthropic", "internal/dialect/gemini",
-		"internal/dialect/llamacpp", "internal/dialect/ollama", "internal/dialect/sse", "internal/dialect/scan",
+		"internal/dialect/bedrock", "internal/dialect/llamacpp", "internal/dialect/ollama", "internal/dialect/sse", "internal/dialect/eventstream",
+		"internal/dialect/scan",
 	}
 }
 

@@ -179,6 +179,11 @@ func (p *Provider) send(ctx context.Context, encoded dialect.Request) (*http.Res
 		Body: io.NopCloser(bytes.NewReader(encoded.Body)), ContentLength: int64(len(encoded.Body)),
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(encoded.Body)), nil },
 	}).WithContext(ctx)
+	if signer := p.account.Signer; signer != nil {
+		if err := signer.Sign(request, encoded.Body, time.Now()); err != nil {
+			return nil, &dialect.Error{Outcome: dialect.Auth, Cause: err}
+		}
+	}
 	resp, err := p.client.Do(request) //nolint:gosec // The address is the operator's own configuration.
 	if err != nil {
 		// The standard error repeats the whole URL, which may hold a credential.
@@ -231,6 +236,10 @@ var errTooLong = errors.New("the answer is longer than 16 MiB")
 
 // transport makes an outcome of a fault below HTTP.
 func transport(ctx context.Context, err error) *dialect.Error {
+	var judged *dialect.Error
+	if errors.As(err, &judged) {
+		return judged
+	}
 	e := &dialect.Error{Outcome: dialect.Connection, Cause: err}
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errFirstByte), errors.Is(cause, context.DeadlineExceeded):

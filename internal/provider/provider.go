@@ -25,6 +25,8 @@ type Account struct {
 	BaseURL string
 	// Header is sent with every call, credentials included; it is never logged.
 	Header http.Header
+	// Signer makes the credential where it is another for each request; nil is none.
+	Signer Signer
 	// Timeout bounds a whole attempt; 0 leaves that to the request's deadline.
 	Timeout time.Duration
 	// FirstByteTimeout bounds the wait for the first byte of a streamed answer's body. An answer in one piece has no first byte before its last token, so
@@ -35,6 +37,12 @@ type Account struct {
 	Models         []Model
 	// LastResort providers are candidates only where no other is configured, or when pinned.
 	LastResort bool
+}
+
+// Signer makes the credential of one request, of its method, address, headers and body. It is the last to touch the request, once for each attempt, and
+// adds headers alone. Implementations are safe for concurrent use.
+type Signer interface {
+	Sign(r *http.Request, body []byte, at time.Time) error
 }
 
 // Model is a provider's model.
