@@ -6,6 +6,7 @@ import (
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/anthropic"
+	"github.com/promptd/promptd/internal/dialect/bedrock"
 	"github.com/promptd/promptd/internal/dialect/gemini"
 	"github.com/promptd/promptd/internal/dialect/llamacpp"
 	"github.com/promptd/promptd/internal/dialect/ollama"
@@ -21,6 +22,7 @@ func dialects() []dialect.Dialect {
 		responses.New(),
 		anthropic.New(),
 		gemini.New(),
+		bedrock.New(),
 		llamacpp.New(),
 		ollama.New(),
 	}
@@ -44,7 +46,7 @@ func Adapters() config.Adapters {
 	return config.Adapters{
 		Dialects:   names,
 		Profiles:   lowering.Names(),
-		AuthTypes:  []string{"bearer", "header"},
+		AuthTypes:  []string{"bearer", "header", "sigv4"},
 		Strategies: []string{"least-busy"},
 		Databases:  []string{"sqlite"},
 		Caches:     []string{"memory"},
@@ -53,8 +55,7 @@ func Adapters() config.Adapters {
 			"state.url", "webhooks.allow_private_networks", "webhooks.max_age", "limits.upload_bytes",
 			"routing.breaker.failure_share", "routing.breaker.min_calls", "routing.breaker.window", "routing.breaker.open_for", "routing.hedge_after",
 			"providers[].region", "providers[].weight", "providers[].api_keys", "providers[].limits.rpm", "providers[].limits.tpm", "providers[].models[].tier",
-			"providers[].auth.region", "providers[].auth.project", "providers[].auth.location", "providers[].auth.access_key", "providers[].auth.secret_key",
-			"providers[].auth.session_token", "providers[].auth.api_version",
+			"providers[].auth.project", "providers[].auth.location", "providers[].auth.api_version",
 		},
 	}
 }

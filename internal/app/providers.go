@@ -18,7 +18,12 @@ const smallContext = 8192
 func providersOf(c *config.Config, transport http.RoundTripper) ([]*provider.Provider, error) {
 	list := make([]*provider.Provider, 0, len(c.Providers))
 	for i := range c.Providers {
-		p, err := provider.New(accountOf(&c.Providers[i]), transport)
+		account := accountOf(&c.Providers[i])
+		var err error
+		if account.Signer, err = signerOf(&c.Providers[i]); err != nil {
+			return nil, err
+		}
+		p, err := provider.New(account, transport)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +39,11 @@ func accountOf(p *config.Provider) provider.Account {
 		MaxConcurrency: p.MaxConcurrency,
 	}
 	for i := range p.Models {
-		a.Models = append(a.Models, modelOf(p, &p.Models[i]))
+		m := modelOf(p, &p.Models[i])
+		if families, ok := d.(dialect.Families); ok && m.Capability.Profile == "" {
+			m.Capability.Profile = families.ProfileOf(m.Name)
+		}
+		a.Models = append(a.Models, m)
 	}
 	return a
 }
@@ -72,12 +81,15 @@ func modelOf(p *config.Provider, m *config.Model) provider.Model {
 		made.Capability.Modes = append(made.Capability.Modes, lowering.Mode(name))
 	}
 	if price := facts.Price; price != nil {
-		in, cached, out := price.At(0)
-		made.Price = provider.Price{Known: true, Input: int64(in), CachedInput: int64(cached), CacheWrite: int64(in), Output: int64(out)}
+		r := price.At(0)
+		made.Price = provider.Price{
+			Known: true, Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite), Output: int64(r.Output), Reasoning: int64(r.Reasoning),
+		}
 		for _, step := range price.Above {
-			in, cached, out := price.At(step.Tokens + 1)
+			r := price.At(step.Tokens + 1)
 			made.Price.Above = append(made.Price.Above, provider.Step{
-				Tokens: int(step.Tokens), Input: int64(in), CachedInput: int64(cached), CacheWrite: int64(in), Output: int64(out),
+				Tokens: int(step.Tokens), Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite), Output: int64(r.Output),
+				Reasoning: int64(r.Reasoning),
 			})
 		}
 	}

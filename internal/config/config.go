@@ -160,9 +160,9 @@ func (p Provider) Credentials() []Secret {
 
 // ProviderAuth says how the credential is sent.
 type ProviderAuth struct {
-	Type         string `yaml:"type" default:"bearer" enum:"bearer,header,sigv4,google,azure" text:"bearer: Authorization: Bearer. header: the header named beside."`
+	Type         string `yaml:"type" default:"bearer" enum:"bearer,header,sigv4,google,azure" text:"bearer: Authorization: Bearer. header: the header named beside. sigv4: signatures of AWS."`
 	Header       string `yaml:"header" default:"x-api-key" format:"header" text:"Header of type header."`
-	Region       string `yaml:"region" default:"" text:"Region of a cloud account."`
+	Region       string `yaml:"region" default:"" text:"Region of a cloud account; an address of AWS says it."`
 	Project      string `yaml:"project" default:"" text:"Project of a cloud account."`
 	Location     string `yaml:"location" default:"" text:"Location of a cloud account."`
 	AccessKey    Secret `yaml:"access_key" default:"" text:"Access key of type sigv4."`

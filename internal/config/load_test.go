@@ -437,3 +437,23 @@ func TestTheFileOfTheSpecificationLoads(t *testing.T) {
 		t.Errorf("the provider is %+v", p)
 	}
 }
+
+func TestModelsThatHoldNoSchemaAreNotAskedTo(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, `
+providers:
+  - name: openai
+    api_key: k
+    models:
+      - {name: gpt-4.1-mini}
+      - {name: gpt-5.4-pro}
+      - {name: gpt-5.4-pro-2026-03-05, modes: [strict]}
+`)
+	got := fmt.Sprint(c.Providers[0].Models[0].Modes, c.Providers[0].Models[1].Modes, c.Providers[0].Models[2].Modes)
+	if want := "[strict json] [json] [strict]"; got != want {
+		t.Errorf("modes %s, want %s", got, want)
+	}
+	if m := c.Providers[0].Models[1]; m.Tier != 2 || m.Facts.Tier != 2 || m.ContextWindow == 0 || m.Facts.Price == nil {
+		t.Errorf("%+v lacks facts of the table", m)
+	}
+}

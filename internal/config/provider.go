@@ -129,6 +129,9 @@ func (l *loader) completeForm(p *Provider, path string) {
 func (l *loader) completeAuth(p *Provider, path string) {
 	if !slices.Contains(l.options.Adapters.AuthTypes, p.Auth.Type) {
 		l.failAt(path+".auth.type", "", "this version has no auth type %s; there are %s", p.Auth.Type, and(l.options.Adapters.AuthTypes))
+	} else if p.Auth.Type == "sigv4" {
+		l.completeSignature(p, path)
+		return
 	}
 	if len(p.Credentials()) == 0 && p.Service.BaseURL == p.BaseURL && p.Service.Name != "" {
 		_, p.APIKey = l.usualKey(p.Service)
@@ -192,7 +195,7 @@ func (l *loader) completeModel(m *Model, p *Provider, path string, cat *catalogu
 	if !known {
 		facts = catalogue.Model{Service: s.Name, Name: m.Name, Tier: m.Tier}
 	}
-	if given("tier") {
+	if given("tier") || facts.Tier == 0 {
 		facts.Tier = m.Tier
 	}
 	if given("context_window") {
@@ -209,6 +212,9 @@ func (l *loader) completeModel(m *Model, p *Provider, path string, cat *catalogu
 	}
 	if len(m.Modes) == 0 && p.Dialect == s.Dialect {
 		m.Modes = slices.Clone(s.Modes)
+		if rest := slices.DeleteFunc(slices.Clone(s.Modes), func(mode string) bool { return mode == "strict" || mode == "grammar" }); facts.Schemas == catalogue.No && len(rest) > 0 {
+			m.Modes = rest
+		}
 	}
 	l.completePrice(m, &facts, path, given)
 	m.Tier, m.ContextWindow, m.MaxOutputTokens = facts.Tier, facts.ContextWindow, facts.MaxOutputTokens

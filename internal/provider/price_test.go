@@ -16,6 +16,9 @@ const perMillion = 1_000_000_000 // nano-dollars: one dollar for a million token
 func TestCostIsExact(t *testing.T) {
 	t.Parallel()
 	p := provider.Price{Known: true, Input: 150_000_000, CachedInput: 75_000_000, CacheWrite: 187_500_000, Output: 600_000_000}
+	thinks := p
+	thinks.Reasoning = perMillion
+	thinks.Above = []provider.Step{{Tokens: 100, Input: 150_000_000, CachedInput: 75_000_000, CacheWrite: 187_500_000, Output: 4 * perMillion, Reasoning: 3 * perMillion}}
 	for _, c := range []struct {
 		name  string
 		price provider.Price
@@ -28,6 +31,9 @@ func TestCostIsExact(t *testing.T) {
 		{"unknown price", provider.Price{Input: 1}, dialect.Usage{Known: true, Input: 5}, provider.Cost{}},
 		{"unknown usage", p, dialect.Usage{Input: 5}, provider.Cost{}},
 		{"reasoning is output", p, dialect.Usage{Known: true, Output: 50, Reasoning: 40}, provider.Cost{Nano: 30_000, Known: true}},
+		{"reasoning has its price", thinks, dialect.Usage{Known: true, Output: 50, Reasoning: 40}, provider.Cost{Nano: 46_000, Known: true}},
+		{"more reasoning than output", thinks, dialect.Usage{Known: true, Output: 50, Reasoning: 90}, provider.Cost{Nano: 50_000, Known: true}},
+		{"reasoning with a long input", thinks, dialect.Usage{Known: true, Input: 101, Output: 2, Reasoning: 1}, provider.Cost{Nano: 101*150 + 4_000 + 3_000, Known: true}},
 		{"half rounds to even, down", provider.Price{Known: true, Input: 500_000}, dialect.Usage{Known: true, Input: 1}, provider.Cost{Known: true}},
 		{"half rounds to even, up", provider.Price{Known: true, Input: 500_000}, dialect.Usage{Known: true, Input: 3}, provider.Cost{Nano: 2, Known: true}},
 		{"below half", provider.Price{Known: true, Input: 499_999}, dialect.Usage{Known: true, Input: 1}, provider.Cost{Known: true}},
@@ -49,12 +55,14 @@ func TestCostEqualsExactArithmetic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
 		scale := int64(1) << rng.IntN(42)
-		p := provider.Price{Known: true, Input: rng.Int64N(scale), CachedInput: rng.Int64N(scale), CacheWrite: rng.Int64N(scale), Output: rng.Int64N(scale)}
+		p := provider.Price{Known: true, Input: rng.Int64N(scale), CachedInput: rng.Int64N(scale), CacheWrite: rng.Int64N(scale), Output: rng.Int64N(scale), Reasoning: 1 + rng.Int64N(scale)}
 		u := dialect.Usage{Known: true, CachedInput: rng.IntN(1 << 10), CacheWrite: rng.IntN(1 << 10), Output: rng.IntN(1 << rng.IntN(24))}
+		u.Reasoning = rng.IntN(u.Output + 1)
 		u.Input = u.CachedInput + u.CacheWrite + rng.IntN(1<<rng.IntN(24))
 		sum := new(big.Rat)
 		for _, part := range [...][2]int64{
-			{int64(u.Input - u.CachedInput - u.CacheWrite), p.Input}, {int64(u.CachedInput), p.CachedInput}, {int64(u.CacheWrite), p.CacheWrite}, {int64(u.Output), p.Output},
+			{int64(u.Input - u.CachedInput - u.CacheWrite), p.Input}, {int64(u.CachedInput), p.CachedInput}, {int64(u.CacheWrite), p.CacheWrite}, {int64(u.Output - u.Reasoning), p.Output},
+			{int64(u.Reasoning), p.Reasoning},
 		} {
 			sum.Add(sum, new(big.Rat).Mul(big.NewRat(part[0], 1), big.NewRat(part[1], 1_000_000)))
 		}

@@ -1,11 +1,12 @@
 // Package catalogue holds what promptd knows about public services and their models: addresses, variables, capability, limits and prices.
 //
 // It is data, not behaviour: it opens no connection and knows no credentials. A new OpenAI-compatible service is an entry in
-// services.yaml, a new model or price one in models.yaml; neither needs code. The configuration overrides any of it.
+// services.yaml, a new model or price one in models.yaml; neither needs code. What a public price list says of models is in models.tsv,
+// which tools/modeltable writes; models.yaml says the rest and wins. The configuration overrides any of it.
 //
-// The main type is [Catalogue]. [Load] reads the two embedded files strictly (an unknown field or an inexact price is an error that
-// a test finds before a user does) into an immutable value that is safe for use by many goroutines. The package imports nothing of
-// promptd, so that every layer may read it.
+// The main type is [Catalogue]. [Load] reads the YAML files strictly (an unknown field or an inexact price is an error that
+// a test finds before a user does) into an immutable value that is safe for use by many goroutines; of the table each question reads
+// what it needs. The package imports nothing of promptd, so that every layer may read it.
 package catalogue
 
 import (
@@ -58,26 +59,6 @@ type Service struct {
 // NeedsKey reports whether calls without a key are refused by the service.
 func (s Service) NeedsKey() bool { return s.Key == "required" }
 
-// Model is a service's model and what is known about it.
-type Model struct {
-	// Service names the service; empty in a model that the configuration made up.
-	Service string `yaml:"service"`
-	// Name is the model's name as the service calls it.
-	Name string `yaml:"name"`
-	// Tier is the quality from 1 to 3, 3 is best.
-	Tier int `yaml:"tier"`
-	// ContextWindow is the bound of input and output in tokens; 0 means not known.
-	ContextWindow int `yaml:"context_window"`
-	// MaxOutputTokens is the bound of the output in tokens; 0 means not known.
-	MaxOutputTokens int `yaml:"max_output_tokens"`
-	// Vision says that the model takes images.
-	Vision bool `yaml:"vision"`
-	// Reasoning says that the model thinks before it answers; at some services it then refuses sampling options.
-	Reasoning bool `yaml:"reasoning"`
-	// Price is nil where it is not known: the cost of a call is then absent, never 0.
-	Price *Price `yaml:"price"`
-}
-
 // Speaks reports whether the service has a wire format at its address.
 func (s Service) Speaks(dialect string) bool {
 	return s.Dialect == dialect || slices.Contains(s.Also, dialect)
@@ -108,26 +89,25 @@ func (s Service) at(address string) bool {
 	}
 }
 
-// Catalogue is the immutable content of the two files.
+// Catalogue is the immutable content of the files.
 type Catalogue struct {
 	services []Service
 	byName   map[string]int
 	byURL    map[string]int
-	models   []Model
+	entries  []entry
 	byModel  map[modelKey]int
+	table    []byte
 }
 
-type modelKey struct{ service, name string }
-
 // Load reads the embedded files.
-func Load() (*Catalogue, error) { return parse(servicesYAML, modelsYAML) }
+func Load() (*Catalogue, error) { return parse(servicesYAML, modelsYAML, modelsTSV) }
 
-func parse(services, models []byte) (*Catalogue, error) {
-	c := &Catalogue{}
+func parse(services, models, table []byte) (*Catalogue, error) {
+	c := &Catalogue{table: table}
 	if err := strict(services, &c.services); err != nil {
 		return nil, fmt.Errorf("read services.yaml: %w", err)
 	}
-	if err := strict(models, &c.models); err != nil {
+	if err := strict(models, &c.entries); err != nil {
 		return nil, fmt.Errorf("read models.yaml: %w", err)
 	}
 	if err := c.indexServices(); err != nil {
@@ -166,25 +146,6 @@ func (c *Catalogue) indexServices() error {
 	return nil
 }
 
-func (c *Catalogue) indexModels() error {
-	c.byModel = make(map[modelKey]int, len(c.models))
-	for i := range c.models {
-		m := &c.models[i]
-		if _, known := c.byName[m.Service]; !known {
-			return fmt.Errorf("model %s: there is no service %q", m.Name, m.Service)
-		}
-		if m.Tier < 1 || m.Tier > 3 {
-			return fmt.Errorf("model %s of %s: tier %d is not 1 to 3", m.Name, m.Service, m.Tier)
-		}
-		k := modelKey{m.Service, m.Name}
-		if _, twice := c.byModel[k]; twice {
-			return fmt.Errorf("model %s of %s is there twice", m.Name, m.Service)
-		}
-		c.byModel[k] = i
-	}
-	return nil
-}
-
 // Services lists every service, the well-known ones first. The slice is the caller's.
 func (c *Catalogue) Services() []Service { return append([]Service(nil), c.services...) }
 
@@ -209,24 +170,4 @@ func (c *Catalogue) At(baseURL string) (Service, bool) {
 		}
 	}
 	return Service{}, false
-}
-
-// Models lists the known models of a service. The slice is the caller's.
-func (c *Catalogue) Models(service string) []Model {
-	var out []Model
-	for _, m := range c.models {
-		if m.Service == service {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// Model finds a model of a service by its name.
-func (c *Catalogue) Model(service, name string) (Model, bool) {
-	i, ok := c.byModel[modelKey{service, name}]
-	if !ok {
-		return Model{}, false
-	}
-	return c.models[i], true
 }

@@ -2,8 +2,6 @@ package catalogue
 
 import (
 	"encoding/csv"
-	"encoding/json"
-	"math/big"
 	"os"
 	"slices"
 	"strings"
@@ -47,9 +45,11 @@ func TestEmbeddedFilesAreSound(t *testing.T) {
 			t.Errorf("service %s has a default model and no variable to be discovered by", s.Name)
 		}
 	}
-	for _, m := range c.models {
-		if m.Price != nil && (m.Price.Input <= 0 || m.Price.Output <= 0) {
-			t.Errorf("model %s of %s: a price of 0 is an unknown price and must be absent", m.Name, m.Service)
+	for _, s := range c.Services() {
+		for _, m := range c.Models(s.Name) {
+			if m.Price != nil && (m.Price.Input <= 0 || m.Price.Output <= 0) {
+				t.Errorf("model %s of %s: a price of 0 is an unknown price and must be absent", m.Name, m.Service)
+			}
 		}
 	}
 }
@@ -129,64 +129,6 @@ func TestAddressesWithPartsOfTheirOwnAreFound(t *testing.T) {
 	}
 }
 
-func TestPricesAreThoseOfTheSharedPriceFile(t *testing.T) {
-	t.Parallel()
-	raw, err := os.ReadFile(sharedtest.Dir(t, "data", "model_prices.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prefix := map[string]string{"openai": "", "anthropic": "", "together": "together_ai/", "fireworks": "fireworks_ai/", "alibaba": "dashscope/"}
-	var facts map[string]struct {
-		Input  json.Number `json:"input_cost_per_token"`
-		Cached json.Number `json:"cache_read_input_token_cost"`
-		Output json.Number `json:"output_cost_per_token"`
-		Out    any         `json:"max_output_tokens"`
-	}
-	if err := json.Unmarshal(raw, &facts); err != nil {
-		t.Fatal(err)
-	}
-	checked := 0
-	for _, m := range load(t).models {
-		if m.Price == nil {
-			continue
-		}
-		p, ok := prefix[m.Service]
-		if !ok {
-			p = m.Service + "/"
-		}
-		f, ok := facts[p+m.Name]
-		if !ok {
-			t.Errorf("model %s of %s has a price and is not in the price file", m.Name, m.Service)
-			continue
-		}
-		checked++
-		same(t, m, "input", f.Input, m.Price.Input)
-		same(t, m, "output", f.Output, m.Price.Output)
-		if m.Price.CachedInput != nil {
-			same(t, m, "cached_input", f.Cached, *m.Price.CachedInput)
-		}
-		if n, ok := f.Out.(float64); ok && int(n) != m.MaxOutputTokens {
-			t.Errorf("model %s: max_output_tokens %d, the price file has %v", m.Name, m.MaxOutputTokens, n)
-		}
-	}
-	if checked < 50 {
-		t.Errorf("only %d models were compared", checked)
-	}
-}
-
-func same(t *testing.T, m Model, what string, perToken json.Number, got USD) {
-	t.Helper()
-	want, ok := new(big.Rat).SetString(perToken.String())
-	if !ok {
-		t.Errorf("model %s of %s: the price file has no %s price", m.Name, m.Service, what)
-		return
-	}
-	want.Mul(want, big.NewRat(1_000_000*int64(Dollar), 1))
-	if want.Cmp(big.NewRat(int64(got), 1)) != 0 {
-		t.Errorf("model %s of %s: %s price %s per million, the price file has %s nano-dollars", m.Name, m.Service, what, got, want.RatString())
-	}
-}
-
 func TestLongInputsHaveTheirOwnPrice(t *testing.T) {
 	t.Parallel()
 	usd := func(s string) *USD {
@@ -213,8 +155,8 @@ func TestLongInputsHaveTheirOwnPrice(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			in, cached, out := tc.price.At(tc.input)
-			if got := in.String() + " " + cached.String() + " " + out.String(); got != tc.want {
+			r := tc.price.At(tc.input)
+			if got := r.Input.String() + " " + r.CachedInput.String() + " " + r.Output.String(); got != tc.want {
 				t.Errorf("At(%d) = %s, want %s", tc.input, got, tc.want)
 			}
 		})
@@ -244,7 +186,7 @@ func TestUnsoundFilesAreRefused(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := parse([]byte(tc.services), []byte(tc.models)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := parse([]byte(tc.services), []byte(tc.models), nil); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("parse() = %v, want an error with %q", err, tc.want)
 			}
 		})

@@ -62,34 +62,57 @@ type Price struct {
 	Input USD `yaml:"input"`
 	// CachedInput is the price of input that the provider had in its prompt cache; nil means that it costs as much as other input.
 	CachedInput *USD `yaml:"cached_input"`
-	// Output is the price of the output, thoughts included.
+	// CacheWrite is the price of input that the provider puts into its prompt cache, LongCacheWrite that of the cache that is kept for an hour; nil
+	// means that it costs as much as other input, or as CacheWrite.
+	CacheWrite     *USD `yaml:"cache_write"`
+	LongCacheWrite *USD `yaml:"long_cache_write"`
+	// Output is the price of the output.
 	Output USD `yaml:"output"`
+	// Reasoning is the price of thoughts; nil means that they cost as much as other output.
+	Reasoning *USD `yaml:"reasoning"`
 	// Above are the prices of calls with a long input, the shortest bound first.
 	Above []Step `yaml:"above"`
+	// Batch is what calls of a batch cost; nil means that it is not known.
+	Batch *Price `yaml:"batch"`
 }
 
 // Step is what a whole call costs when its input is longer than a bound; a nil price stays the ordinary one.
 type Step struct {
-	Tokens      int64 `yaml:"tokens"`
-	Input       *USD  `yaml:"input"`
-	CachedInput *USD  `yaml:"cached_input"`
-	Output      *USD  `yaml:"output"`
+	Tokens         int64 `yaml:"tokens"`
+	Input          *USD  `yaml:"input"`
+	CachedInput    *USD  `yaml:"cached_input"`
+	CacheWrite     *USD  `yaml:"cache_write"`
+	LongCacheWrite *USD  `yaml:"long_cache_write"`
+	Output         *USD  `yaml:"output"`
+	Reasoning      *USD  `yaml:"reasoning"`
 }
 
-// At gives the prices per million tokens that count for a whole call whose input, cached tokens included, has so many tokens.
-func (p *Price) At(input int64) (in, cached, out USD) {
-	in, out = p.Input, p.Output
-	cachedIs := p.CachedInput
+// Rates are prices per million tokens, with nothing left open.
+type Rates struct{ Input, CachedInput, CacheWrite, LongCacheWrite, Output, Reasoning USD }
+
+// At gives the prices that count for a whole call whose input, cached tokens included, has so many tokens.
+func (p *Price) At(input int64) Rates {
+	now := *p
 	for _, s := range p.Above {
 		if input <= s.Tokens {
 			break
 		}
-		in, out = or(s.Input, in), or(s.Output, out)
-		if s.CachedInput != nil {
-			cachedIs = s.CachedInput
-		}
+		now.Input, now.Output = or(s.Input, now.Input), or(s.Output, now.Output)
+		now.CachedInput, now.CacheWrite = first(s.CachedInput, now.CachedInput), first(s.CacheWrite, now.CacheWrite)
+		now.LongCacheWrite, now.Reasoning = first(s.LongCacheWrite, now.LongCacheWrite), first(s.Reasoning, now.Reasoning)
 	}
-	return in, or(cachedIs, in), out
+	write := or(now.CacheWrite, now.Input)
+	return Rates{
+		Input: now.Input, CachedInput: or(now.CachedInput, now.Input), CacheWrite: write, LongCacheWrite: or(now.LongCacheWrite, write),
+		Output: now.Output, Reasoning: or(now.Reasoning, now.Output),
+	}
+}
+
+func first(p, q *USD) *USD {
+	if p != nil {
+		return p
+	}
+	return q
 }
 
 func or(p *USD, def USD) USD {
