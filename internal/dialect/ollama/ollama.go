@@ -27,8 +27,7 @@ func (Dialect) Name() string { return "ollama" }
 
 // Profile is a grammar that the server makes of the schema, then JSON mode, as far as the capability allows.
 func (Dialect) Profile(c dialect.Capability) lowering.Profile {
-	p, _ := lowering.Named("ollama")
-	p = p.Only(c.Modes...)
+	p := c.Lowering("ollama")
 	if c.Small {
 		p = p.Tight()
 	}

@@ -25,8 +25,10 @@ func New() Dialect { return Dialect{chat: openai.New()} }
 // Name is "openai-responses".
 func (Dialect) Name() string { return "openai-responses" }
 
-// Profile is that of chat completions: the same models hold the same schemas.
-func (d Dialect) Profile(c dialect.Capability) lowering.Profile { return d.chat.Profile(c) }
+// Profile is that of chat completions: the same models hold the same schemas. Engines behind a service take grammars there alone.
+func (d Dialect) Profile(c dialect.Capability) lowering.Profile {
+	return d.chat.Profile(c).Without(lowering.Grammar)
+}
 
 // Fail classifies an answer whose status is not 200.
 func (d Dialect) Fail(r dialect.Response) *dialect.Error { return d.chat.Fail(r) }

@@ -9,6 +9,8 @@ import (
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/dialecttest"
 	"github.com/promptd/promptd/internal/dialect/responses"
+	"github.com/promptd/promptd/internal/schema/lowering"
+	"github.com/promptd/promptd/internal/value"
 )
 
 func TestDialect(t *testing.T) {
@@ -46,5 +48,26 @@ func TestAStreamOfTextIsBounded(t *testing.T) {
 	}
 	if text != 32<<20 {
 		t.Errorf("%d bytes of text were given", text)
+	}
+}
+
+// A profile that is meant for chat completions offers no mode that this format lacks.
+func TestEveryProfileIsExpressible(t *testing.T) {
+	t.Parallel()
+	names := 0
+	for _, name := range lowering.Names() {
+		if !strings.HasPrefix(name, "openai") {
+			continue
+		}
+		names++
+		for _, mode := range responses.New().Profile(dialect.Capability{Profile: name}).Modes() {
+			call := dialect.Call{Model: "m", Output: dialect.Output{Mode: mode, Schema: value.Object()}}
+			if _, err := responses.New().Encode(call); err != nil {
+				t.Errorf("profile %s offers mode %s: %v", name, mode, err)
+			}
+		}
+	}
+	if names < 2 {
+		t.Errorf("%d profiles were tried", names)
 	}
 }
