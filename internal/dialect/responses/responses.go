@@ -9,6 +9,8 @@
 package responses
 
 import (
+	"slices"
+
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/openai"
 	"github.com/promptd/promptd/internal/schema/lowering"
@@ -27,7 +29,11 @@ func (Dialect) Name() string { return "openai-responses" }
 
 // Profile is that of chat completions: the same models hold the same schemas. Engines behind a service take grammars there alone.
 func (d Dialect) Profile(c dialect.Capability) lowering.Profile {
-	return d.chat.Profile(c).Without(lowering.Grammar)
+	p := d.chat.Profile(c)
+	if slices.Contains(p.Modes(), lowering.Grammar) {
+		p = p.Without(lowering.Grammar)
+	}
+	return p
 }
 
 // Fail classifies an answer whose status is not 200.

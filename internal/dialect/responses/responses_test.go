@@ -3,6 +3,7 @@ package responses_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,5 +70,8 @@ func TestEveryProfileIsExpressible(t *testing.T) {
 	}
 	if names < 2 {
 		t.Errorf("%d profiles were tried", names)
+	}
+	if got := responses.New().Profile(dialect.Capability{Modes: []lowering.Mode{lowering.JSON}}).Modes(); !slices.Equal(got, []lowering.Mode{lowering.JSON}) {
+		t.Errorf("mode json alone is configured, and the modes are %v", got)
 	}
 }
