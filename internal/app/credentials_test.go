@@ -32,7 +32,8 @@ func TestBedrockFromTheConfiguration(t *testing.T) {
 		case path:
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("X-Amzn-Requestid", "r-1")
-			_, _ = w.Write([]byte(`{"output":{"message":{"role":"assistant","content":[{"text":"yes"}]}},"stopReason":"end_turn"}`)) //nolint:errcheck // A test's server.
+			_, _ = w.Write([]byte( //nolint:errcheck // A test's server.
+				`{"output":{"message":{"role":"assistant","content":[{"text":"yes"}]}},"stopReason":"end_turn"}`))
 		case path + "-stream":
 			w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 			_, _ = w.Write(dialecttest.ConverseText([]byte( //nolint:errcheck // A test's server.

@@ -12,7 +12,8 @@ func signed(t *testing.T, address, auth, more string) (*Loaded, error) {
 	a.AuthTypes = append(a.AuthTypes, "sigv4")
 	yaml := "providers:\n  - name: aws\n    dialect: openai\n    base_url: " + address + "\n    auth: {type: sigv4" + auth + "}\n    models: [{name: m}]\n" + more
 	return Load(Options{
-		File: "promptd.yaml", Environ: []string{"A=access", "S=secret-value"}, Adapters: a, Catalogue: known(), ReadFile: files(map[string]string{"promptd.yaml": yaml}),
+		File: "promptd.yaml", Environ: []string{"A=access", "S=secret-value"}, Adapters: a, Catalogue: known(),
+		ReadFile: files(map[string]string{"promptd.yaml": yaml}),
 	})
 }
 

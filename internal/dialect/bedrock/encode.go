@@ -16,7 +16,7 @@ import (
 const defaultName = "result"
 
 var (
-	errModel         = errors.New("bedrock: a model's name is not empty, . or ..")
+	errModel         = errors.New("bedrock: a model's name is neither empty nor . or .. alone")
 	errNothingSaid   = errors.New("bedrock: a call needs a message that is not of the system and not blank")
 	errName          = errors.New("bedrock: a schema's name has 1 to 64 letters, digits, _ and -")
 	errSystemImage   = errors.New("bedrock: a system message has no images")

@@ -78,7 +78,8 @@ func TestFamiliesHaveProfiles(t *testing.T) {
 func TestImages(t *testing.T) {
 	t.Parallel()
 	image := func(address string) dialect.Call {
-		return dialect.Call{Model: "m", Messages: []dialect.Message{say(dialect.User, dialect.Part{Image: address}, dialect.Part{Text: " "}, dialect.Part{Text: "?"})}}
+		m := say(dialect.User, dialect.Part{Image: address}, dialect.Part{Text: " "}, dialect.Part{Text: "?"})
+		return dialect.Call{Model: "m", Messages: []dialect.Message{m}}
 	}
 	for address, format := range map[string]string{
 		"data:image/png;base64,AAAA": "png", "DATA:image/JPEG;base64,AAAA": "jpeg", "data:image/jpg;x=y;Base64,AAAA": "jpeg", "data:image/gif;base64,AAAA": "gif",

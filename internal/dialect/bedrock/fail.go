@@ -121,11 +121,12 @@ func byMessage(message string) (dialect.Outcome, bool) {
 		return false
 	}
 	switch {
-	case has("output_config", "output_format", "outputconfig", "textformat", "structured output", "json_schema", "schema is too complex", "compiled grammar"):
+	case has("output_config", "output_format", "outputconfig", "textformat", "response_format"),
+		has("structured output", "json_schema", "json schema", "schema is too complex", "compiled grammar"):
 		return dialect.SchemaRejected, true
 	case has("toolconfig", "toolchoice", "tool_choice", "toolspec", "input_schema", "inputschema", "support tool use", "tools."):
 		return dialect.SchemaRejected, true // The tool is promptd's own. Some models take none, others none in a stream.
-	case has("input is too long", "prompt is too long", "too many input tokens", "context length", "context window", "context limit", "maximum number of input tokens"):
+	case has("input is too long", "prompt is too long", "too many input tokens", "context length", "context window", "context limit"):
 		return dialect.ContextExceeded, true
 	case has("content filter", "content policy", "blocked by"):
 		return dialect.Filtered, true

@@ -65,8 +65,8 @@ type recorded struct {
 func (r *recorded) call(t *testing.T, model string, stream bool) (c dialect.Call, ok bool) {
 	t.Helper()
 	forced := len(r.Tools.Tools) == 1 && r.Tools.Choice["tool"] != nil
-	if len(r.Tools.Tools) > 0 && !forced || r.Output.Effort != "" || r.Inference.TopP != nil || r.Inference.Stop != nil || r.Additional != nil || r.Metadata != nil ||
-		r.Tier != nil {
+	if len(r.Tools.Tools) > 0 && !forced || r.Output.Effort != "" || r.Inference.TopP != nil || r.Inference.Stop != nil || r.Additional != nil ||
+		r.Metadata != nil || r.Tier != nil {
 		return c, false
 	}
 	c = dialect.Call{Model: model, Stream: stream, MaxTokens: r.Inference.MaxTokens, Temperature: r.Inference.Temperature}

@@ -1,7 +1,7 @@
 // Package sigv4 signs requests to AWS with version 4 of its signatures, for accounts whose credential is a pair of keys.
 //
-// The signature is the vendor's own: package v4 of aws-sdk-go-v2, which adds 0.1 MB and nothing of its clients. This package gives it what promptd knows: the keys,
-// the region and the service. A [Signer] is a credential and never printed.
+// The signature is made by the vendor's own package v4 of aws-sdk-go-v2, which adds less than 0.1 MB and nothing of its clients. This package gives it what
+// promptd knows: the keys, the region and the service. A [Signer] is a credential and never printed.
 package sigv4
 
 import (

@@ -57,12 +57,13 @@ func TestThePublishedExample(t *testing.T) {
 	}
 }
 
-// A request as the dialect makes it, against a signature worked out by hand from AWS's description: escapes in the path are escaped once more, and every header is
-// signed.
+// A request as the dialect makes it, against a signature worked out by hand from AWS's description: escapes in the path are escaped once more, and every
+// header is signed.
 func TestAConverseRequest(t *testing.T) {
 	t.Parallel()
 	const path, body = "/model/arn%3Aaws%3Abedrock%2Fa.b-c~d_e/converse-stream", `{"messages":[]}`
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://bedrock-runtime.eu-central-1.amazonaws.com"+path, strings.NewReader(body))
+	const host = "https://bedrock-runtime.eu-central-1.amazonaws.com"
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, host+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,8 @@ func TestKeysThatAreMissingAndKeysInPrint(t *testing.T) {
 	t.Parallel()
 	whole := sigv4.Keys{AccessKey: accessKey, SecretKey: secretKey, Region: "r", Service: "s"}
 	for _, without := range []func(*sigv4.Keys){
-		func(k *sigv4.Keys) { k.AccessKey = "" }, func(k *sigv4.Keys) { k.SecretKey = "" }, func(k *sigv4.Keys) { k.Region = "" }, func(k *sigv4.Keys) { k.Service = "" },
+		func(k *sigv4.Keys) { k.AccessKey = "" }, func(k *sigv4.Keys) { k.SecretKey = "" },
+		func(k *sigv4.Keys) { k.Region = "" }, func(k *sigv4.Keys) { k.Service = "" },
 	} {
 		k := whole
 		without(&k)
