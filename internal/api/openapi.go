@@ -117,6 +117,7 @@ func tags() []*huma.Tag {
 		{Name: "analyze", Description: "One prompt to one validated result."},
 		{Name: "schemas", Description: "What a schema is like, before a model sees it."},
 		{Name: "history", Description: "What was asked, what came of it, and what it cost."},
+		{Name: "providers", Description: "Whom promptd can ask, what they can do, and what they cost."},
 		{Name: "cache", Description: "Answers that are kept for a time."},
 		{Name: "keys", Description: "API keys, and who the caller is."},
 		{Name: "health", Description: "Whether promptd works, and its metrics."},

@@ -36,6 +36,8 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/v1/requests/{id}", scope: key.Requests, handle: s.readRequest, doc: docReadRequest()},
 		{method: "DELETE", path: "/v1/requests/{id}", scope: key.Requests, handle: s.deleteRequest, doc: docDeleteRequest()},
 		{method: "GET", path: "/v1/usage", scope: key.Usage, handle: s.readUsage, doc: docUsage()},
+		{method: "GET", path: "/v1/providers", handle: s.listProviders, doc: docProviders()},
+		{method: "GET", path: "/v1/models", handle: s.listModels, doc: docModels()},
 		{method: "POST", path: "/v1/keys", scope: key.Admin, handle: s.createKey, doc: docCreateKey()},
 		{method: "GET", path: "/v1/keys", scope: key.Admin, handle: s.listKeys, doc: docListKeys()},
 		{method: "DELETE", path: "/v1/keys/{id}", scope: key.Admin, handle: s.revokeKey, doc: docRevokeKey()},

@@ -16,6 +16,7 @@ import (
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
+	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -67,6 +68,7 @@ type Check struct {
 // Deps are the server's collaborators; all of them are wanted.
 type Deps struct {
 	Pipeline    *pipeline.Pipeline
+	Pool        *provider.Pool
 	Keys        *key.Issuer
 	Verifier    Verifier
 	History     History

@@ -118,8 +118,9 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 		return uuid.Must(uuid.NewV7()).String()
 	}
 	limiter := limits.New(limits.Config{})
+	pool := provider.NewPool(account)
 	pipe, err := pipeline.New(pipeline.Deps{
-		Pool: provider.NewPool(account), Schemas: schema.NewCache(0), Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
+		Pool: pool, Schemas: schema.NewCache(0), Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
 		Meter: unmeasured{}, NewID: newID,
 		Settings: func() pipeline.Settings {
 			return pipeline.Settings{PromptChars: want.promptChars, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
@@ -128,7 +129,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	must(err)
 	tb.Cleanup(pipe.Close)
 	w.server, err = api.New(api.Deps{
-		Pipeline: pipe, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		Pipeline: pipe, Pool: pool, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

@@ -106,6 +106,12 @@ func (p *Provider) Dialect() dialect.Dialect { return p.account.Dialect }
 // Models lists the provider's models in the order of the configuration.
 func (p *Provider) Models() []Model { return p.account.Models }
 
+// MaxConcurrency is how many calls may be under way at once.
+func (p *Provider) MaxConcurrency() int { return p.account.MaxConcurrency }
+
+// LastResort says that the provider is asked only where no other is configured, or when pinned.
+func (p *Provider) LastResort() bool { return p.account.LastResort }
+
 // InFlight counts the calls under way and those that wait for a slot.
 func (p *Provider) InFlight() int { return int(p.inFlight.Load()) }
 
