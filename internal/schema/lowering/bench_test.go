@@ -14,7 +14,11 @@ func TestLoweringTimes(t *testing.T) {
 	if testing.Short() || !testing.Verbose() {
 		t.Skip("figures for a reader: run with -v")
 	}
-	list := realSchemas(t, 3)
+	step := 3
+	if long() {
+		step = 1
+	}
+	list := realSchemas(t, step)
 	took := map[string][]time.Duration{}
 	worst := map[string]string{}
 	note := func(what, id string, d time.Duration) {
