@@ -94,6 +94,9 @@ func lowerTo(s *schema.Schema, n *normalizer, root *typ, f form) (Lowered, error
 	}
 }
 
+// leastText is the shortest text of a low: {"type":"null"}.
+const leastText = 15
+
 func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recursion, levels int, bare bool) (Lowered, error) {
 	f := &fitter{
 		subset: &form.subset, norm: n, heads: cycles.heads, group: cycles.group, unroll: levels, lows: map[lowKey]*low{}, comparison: comparison{maxCompared},
@@ -118,8 +121,12 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 	}
 	freeze(top, map[*low]bool{})
 	w := newWriter(f.subset, top, bare)
-	if f.subset.inline {
-		if size := w.spread(); size > maxLows {
+	if f.subset.inline || f.subset.bytes > 0 {
+		size := w.spread()
+		if f.subset.bytes > 0 && size > f.subset.bytes/leastText {
+			return Lowered{}, &misfit{reason: "too long a text"}
+		}
+		if size > maxLows {
 			return Lowered{}, &misfit{reason: "too large a schema without references"}
 		}
 	}
