@@ -34,6 +34,7 @@ func doctorCommand(env *Env) *cobra.Command {
 				f.secrets(loaded)
 				f.machine(c)
 				f.surroundings(cmd.Context(), loaded, offline)
+				f.offers(c)
 				f.store(cmd.Context(), c)
 			}
 			return f.report(out, "promptd is well here.", "promptd is not well here:")

@@ -156,7 +156,8 @@ func probe(ctx context.Context, transport http.RoundTripper, p *config.Provider)
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	address := p.BaseURL + "/models"
-	if p.Dialect == "llamacpp" {
+	switch p.Dialect {
+	case "llamacpp", "ollama", "anthropic": // Their base URL is the bare address.
 		address = p.BaseURL + "/v1/models"
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
