@@ -72,8 +72,8 @@ func TestAddressesAreThoseOfTheSharedCatalogue(t *testing.T) {
 			continue
 		}
 		checked++
-		// Where a service's own format is another, the OpenAI-compatible face stands among the deviations.
-		if s.BaseURL != row[3] && !strings.Contains(row[7], "OpenAI-compatible at "+s.BaseURL) {
+		// Where a service's own format is another, the OpenAI-compatible face stands among the deviations. A dialect adds the path of models itself.
+		if s.BaseURL != row[3] && !strings.Contains(row[7], "OpenAI-compatible at "+s.BaseURL) && !strings.HasPrefix(row[3], s.BaseURL+"/models/") {
 			t.Errorf("service %s: base_url %s, the shared catalogue has %s", s.Name, s.BaseURL, row[3])
 		}
 		for _, v := range s.Variables {
@@ -84,7 +84,7 @@ func TestAddressesAreThoseOfTheSharedCatalogue(t *testing.T) {
 		if (s.Key == "optional") != (row[4] == "none" || strings.Contains(row[4], "when") || strings.HasPrefix(s.BaseURL, "http://127.0.0.1")) && s.Name != "ollama" {
 			t.Errorf("service %s: key is %s, the shared catalogue has %q", s.Name, s.Key, row[4])
 		}
-		if s.AuthHeader != "" && !strings.HasPrefix(row[4], s.AuthHeader) || s.AuthHeader == "" && s.NeedsKey() && !strings.HasPrefix(row[4], "Authorization: Bearer") {
+		if s.AuthHeader != "" && !strings.HasPrefix(row[4], s.AuthHeader) || s.AuthHeader == "" && s.NeedsKey() && !strings.Contains(row[4], "Authorization: Bearer") {
 			t.Errorf("service %s: auth_header is %q, the shared catalogue has %q", s.Name, s.AuthHeader, row[4])
 		}
 		for name, fact := range map[string]string{
