@@ -104,7 +104,8 @@ func Load() (*Catalogue, error) { return parse(servicesYAML, modelsYAML, modelsT
 
 func parse(services, models, table []byte) (*Catalogue, error) {
 	c := &Catalogue{table: table}
-	if err := strict(services, &c.services); err != nil {
+	var err error
+	if c.services, err = readServices(services); err != nil {
 		return nil, fmt.Errorf("read services.yaml: %w", err)
 	}
 	if err := strict(models, &c.entries); err != nil {

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"encoding/csv"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -174,11 +175,22 @@ func TestParseUSDRefusesWhatIsNotExact(t *testing.T) {
 
 func TestUnsoundFilesAreRefused(t *testing.T) {
 	t.Parallel()
-	const service = "- {name: a, dialect: openai, base_url: https://a}\n"
+	const service = "- name: a\n  dialect: openai\n  base_url: https://a\n"
 	for _, tc := range []struct{ name, services, models, want string }{
-		{"unknown field", "- {name: a, dialect: openai, base_url: https://a, colour: red}", "[]", "unknown field"},
+		{"unknown field of a service", service + "  colour: red", "[]", "no colour"},
+		{"unknown field of a model", service, "- {service: a, name: m, tier: 1, colour: red}", "unknown field"},
+		{"member twice", service + "  dialect: openai", "[]", "once"},
+		{"another form of YAML", "- {name: a, dialect: openai, base_url: https://a}\n", "[]", "line 1"},
+		{"a value below its name", "- name:\n    a", "[]", "line 1"},
+		{"a member of nothing", "  name: a", "[]", "line 1"},
+		{"no switch", service + "  logprobs: 1", "[]", "logprobs"},
+		{"no list", service + "  modes: strict", "[]", "[a, b]"},
+		{"an empty list", service + "  modes: []", "[]", "line 4"},
+		{"a comment behind a value", service + "  title: a # b", "[]", "quotation marks"},
+		{"a word that YAML takes for something else", service + "  title: null", "[]", "quotation marks"},
+		{"a text that is not ended", service + "  title: \"a", "[]", "quotation marks"},
 		{"service twice", service + service, "[]", "twice"},
-		{"service without address", "- {name: a, dialect: openai}", "[]", "required"},
+		{"service without address", "- name: a\n  dialect: openai", "[]", "required"},
 		{"model of no service", service, "- {service: b, name: m, tier: 1}", "no service"},
 		{"model twice", service, "- {service: a, name: m, tier: 1}\n- {service: a, name: m, tier: 1}", "twice"},
 		{"tier out of range", service, "- {service: a, name: m, tier: 4}", "tier"},
@@ -190,6 +202,26 @@ func TestUnsoundFilesAreRefused(t *testing.T) {
 				t.Errorf("parse() = %v, want an error with %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestServicesAreReadAsYAMLReadsThem(t *testing.T) {
+	t.Parallel()
+	var want []Service
+	if err := strict(servicesYAML, &want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readServices(servicesYAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d services, YAML has %d", len(got), len(want))
+	}
+	for i := range want {
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("got %+v, YAML has %+v", got[i], want[i])
+		}
 	}
 }
 

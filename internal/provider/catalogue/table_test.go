@@ -286,7 +286,7 @@ func TestTheTableIsReadAsItSays(t *testing.T) {
 
 func TestModelsYAMLWinsOverTheTable(t *testing.T) {
 	t.Parallel()
-	services := "- {name: a, dialect: openai, base_url: https://a}\n- {name: b, dialect: openai, base_url: https://b}\n"
+	services := "- name: a\n  dialect: openai\n  base_url: https://a\n- name: b\n  dialect: openai\n  base_url: https://b\n"
 	table := "# head\n\n[a]\nm\t10\t5\tvr\ti1 o2\nm2\t20\n\n[b]\nm\t30\n"
 	models := "- {service: a, name: m, tier: 3, vision: false, max_output_tokens: 7, price: {input: \"3\", output: \"4\"}}\n- {service: b, name: own, tier: 1}\n"
 	c, err := parse([]byte(services), []byte(models), []byte(table))
