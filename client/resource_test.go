@@ -55,6 +55,14 @@ func TestEveryCallUsesItsMethodPathAndQuery(t *testing.T) {
 			m, err := c.Me(t.Context())
 			return both(err, m.RateLimit.Remaining == 4)
 		}},
+		{`GET /v1/providers`, `{"data":[{"name":"p","in_flight":2,"models":["m"]}]}`, func(c *Client) error {
+			l, err := c.Providers(t.Context())
+			return both(err, len(l) == 1 && l[0].InFlight == 2 && l[0].Models[0] == "m")
+		}},
+		{`GET /v1/models`, `{"object":"list","data":[{"id":"p/m","context_window":null,"price":{"input":0.1,"above":[{"tokens":9,"output":2.5}]}},{"price":null}]}`, func(c *Client) error {
+			l, err := c.Models(t.Context())
+			return both(err, l[0].ID == "p/m" && l[0].ContextWindow == nil && l[0].Price.Input == "0.1" && l[0].Price.Above[0].Output == "2.5" && l[1].Price == nil)
+		}},
 		{`GET /v1/health`, `{"status":"ok","dependencies":{"store":{"status":"ok","needed":true}}}`, func(c *Client) error {
 			h, err := c.Health(t.Context())
 			return both(err, h.Dependencies["store"].Needed)

@@ -1,0 +1,78 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// Provider is an account at a service that the server can ask.
+type Provider struct {
+	Name    string `json:"name"`
+	Dialect string `json:"dialect"`
+	// LastResort says that it is asked only where no other is configured, or when named.
+	LastResort     bool     `json:"last_resort"`
+	MaxConcurrency int      `json:"max_concurrency"`
+	InFlight       int      `json:"in_flight"`
+	Models         []string `json:"models"`
+}
+
+// Model is a model that the key may use. ID is provider/model, which Options.Model takes.
+type Model struct {
+	ID         string     `json:"id"`
+	Provider   string     `json:"provider"`
+	Model      string     `json:"model"`
+	Capability Capability `json:"capability"`
+	// ContextWindow and MaxOutputTokens are nil where they are not known.
+	ContextWindow   *int `json:"context_window"`
+	MaxOutputTokens *int `json:"max_output_tokens"`
+	// Price is nil where it is not known.
+	Price *Price `json:"price"`
+}
+
+// Capability is what a model can do; Modes are modes of structured output, the best first.
+type Capability struct {
+	Modes     []string `json:"modes"`
+	Vision    bool     `json:"vision"`
+	Reasoning bool     `json:"reasoning"`
+	Logprobs  bool     `json:"logprobs"`
+}
+
+// Rates are US dollars per million tokens.
+type Rates struct {
+	Input       json.Number `json:"input"`
+	CachedInput json.Number `json:"cached_input"`
+	CacheWrite  json.Number `json:"cache_write"`
+	Output      json.Number `json:"output"`
+	Reasoning   json.Number `json:"reasoning"`
+}
+
+// Price is what a model costs. Above are the rates of whole calls whose input is longer, the shortest bound first.
+type Price struct {
+	Rates
+	Above []PriceStep `json:"above"`
+}
+
+// PriceStep is what calls with more input tokens than Tokens cost.
+type PriceStep struct {
+	Tokens int `json:"tokens"`
+	Rates
+}
+
+// Providers lists the providers with a model that the key may use.
+func (c *Client) Providers(ctx context.Context) ([]Provider, error) {
+	l, err := fetch[*List[Provider]](ctx, c, call{method: http.MethodGet, path: "/v1/providers", repeatable: true})
+	if err != nil {
+		return nil, err
+	}
+	return l.Data, nil
+}
+
+// Models lists the models that the key may use.
+func (c *Client) Models(ctx context.Context) ([]Model, error) {
+	l, err := fetch[*List[Model]](ctx, c, call{method: http.MethodGet, path: "/v1/models", repeatable: true})
+	if err != nil {
+		return nil, err
+	}
+	return l.Data, nil
+}
