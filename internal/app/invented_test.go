@@ -28,7 +28,7 @@ providers:
         modes: [strict, json]
         reasoning: true
         max_output_tokens: 512
-        price: {input: 2, output: 8}
+        price: {input: 2, output: 8, cache_write: 2.5, reasoning: 9}
 `)
 	s.environ = []string{"ACME_KEY=secret-of-acme"}
 	r := s.start(t)

@@ -15,7 +15,7 @@ providers:
     api_key: k
     models: [{name: gpt-5.4}, {name: gpt-4.1-mini}, {name: of-their-own}]
   - {name: claude, dialect: anthropic, base_url: "https://api.anthropic.com", api_key: k, models: [{name: claude-haiku-4-5}]}
-  - {name: vllm, models: [{name: qwen}]}
+  - {name: vllm, models: [{name: qwen, price: {input: 1, output: 2, cached_input: 0.5, cache_write: 1.5, reasoning: 3}}]}
 `)
 	r := s.start(t)
 	a := r.must(t, 200, "GET", r.URL()+"/v1/models", r.secret, "")
@@ -38,7 +38,8 @@ providers:
 			"capability": `{"modes":["strict","tool"],"vision":true,"reasoning":false,"logprobs":false}`, "max_output_tokens": "64000",
 			"price": `{"input":1,"cached_input":0.1,"cache_write":1.25,"output":5,"reasoning":5,"above":[]}`,
 		},
-		`"vllm/qwen"`: {"capability": `{"modes":["grammar","json"],"vision":false,"reasoning":false,"logprobs":true}`, "price": "null"},
+		`"vllm/qwen"`: {"capability": `{"modes":["grammar","json"],"vision":false,"reasoning":false,"logprobs":true}`,
+			"price": `{"input":1,"cached_input":0.5,"cache_write":1.5,"output":2,"reasoning":3,"above":[]}`},
 	} {
 		for member, text := range want {
 			if string(got[id][member]) != text {

@@ -196,7 +196,9 @@ type Model struct {
 type Price struct {
 	Input       catalogue.USD `yaml:"input" default:"0" min:"0" max:"1000000" text:"Price of input."`
 	CachedInput catalogue.USD `yaml:"cached_input" default:"0" min:"0" max:"1000000" text:"Price of input that the service had in its cache; not given: that of input."`
+	CacheWrite  catalogue.USD `yaml:"cache_write" default:"0" min:"0" max:"1000000" text:"Price of input that the service puts into its cache; not given: that of input."`
 	Output      catalogue.USD `yaml:"output" default:"0" min:"0" max:"1000000" text:"Price of output."`
+	Reasoning   catalogue.USD `yaml:"reasoning" default:"0" min:"0" max:"1000000" text:"Price of thoughts; not given: that of output."`
 }
 
 // Telemetry is logs and traces.

@@ -223,21 +223,25 @@ func (l *loader) completeModel(m *Model, p *Provider, path string, cat *catalogu
 
 // completePrice takes a price from the configuration whole or not at all: half a price would make wrong costs.
 func (l *loader) completePrice(m *Model, facts *catalogue.Model, path string, given func(string) bool) {
-	in, out, cached := given("price.input"), given("price.output"), given("price.cached_input")
+	in, out, cached, write, thoughts := given("price.input"), given("price.output"), given("price.cached_input"), given("price.cache_write"), given("price.reasoning")
 	switch {
 	case in && out:
 		price := catalogue.Price{Input: m.Price.Input, Output: m.Price.Output}
 		if cached {
 			price.CachedInput = &m.Price.CachedInput
 		}
+		if write {
+			price.CacheWrite = &m.Price.CacheWrite
+		}
+		if thoughts {
+			price.Reasoning = &m.Price.Reasoning
+		}
 		facts.Price = &price
-	case in || out || cached:
+	case in || out || cached || write || thoughts:
 		l.failAt(path+".price", "give both, or remove the price", "input and output are given together")
 	case facts.Price != nil:
-		m.Price.Input, m.Price.Output, m.Price.CachedInput = facts.Price.Input, facts.Price.Output, facts.Price.Input
-		if facts.Price.CachedInput != nil {
-			m.Price.CachedInput = *facts.Price.CachedInput
-		}
+		r := facts.Price.At(0)
+		m.Price = Price{Input: r.Input, CachedInput: r.CachedInput, CacheWrite: r.CacheWrite, Output: r.Output, Reasoning: r.Reasoning}
 	}
 }
 
