@@ -38,8 +38,10 @@ providers:
 			"capability": `{"modes":["strict","tool"],"vision":true,"reasoning":false,"logprobs":false}`, "max_output_tokens": "64000",
 			"price": `{"input":1,"cached_input":0.1,"cache_write":1.25,"output":5,"reasoning":5,"above":[]}`,
 		},
-		`"vllm/qwen"`: {"capability": `{"modes":["grammar","json"],"vision":false,"reasoning":false,"logprobs":true}`,
-			"price": `{"input":1,"cached_input":0.5,"cache_write":1.5,"output":2,"reasoning":3,"above":[]}`},
+		`"vllm/qwen"`: {
+			"capability": `{"modes":["grammar","json"],"vision":false,"reasoning":false,"logprobs":true}`,
+			"price":      `{"input":1,"cached_input":0.5,"cache_write":1.5,"output":2,"reasoning":3,"above":[]}`,
+		},
 	} {
 		for member, text := range want {
 			if string(got[id][member]) != text {

@@ -83,7 +83,8 @@ func modelOf(p *config.Provider, m *config.Model) provider.Model {
 	if price := facts.Price; price != nil {
 		r := price.At(0)
 		made.Price = provider.Price{
-			Known: true, Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite), Output: int64(r.Output), Reasoning: int64(r.Reasoning),
+			Known: true, Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite), Output: int64(r.Output),
+			Reasoning: int64(r.Reasoning),
 		}
 		for _, step := range price.Above {
 			r := price.At(step.Tokens + 1)

@@ -212,8 +212,9 @@ func (l *loader) completeModel(m *Model, p *Provider, path string, cat *catalogu
 	}
 	if len(m.Modes) == 0 && p.Dialect == s.Dialect {
 		m.Modes = slices.Clone(s.Modes)
-		if rest := slices.DeleteFunc(slices.Clone(s.Modes), func(mode string) bool { return mode == "strict" || mode == "grammar" }); facts.Schemas == catalogue.No && len(rest) > 0 {
-			m.Modes = rest
+		weaker := slices.DeleteFunc(slices.Clone(s.Modes), func(mode string) bool { return mode == "strict" || mode == "grammar" })
+		if facts.Schemas == catalogue.No && len(weaker) > 0 {
+			m.Modes = weaker
 		}
 	}
 	l.completePrice(m, &facts, path, given)
@@ -223,7 +224,8 @@ func (l *loader) completeModel(m *Model, p *Provider, path string, cat *catalogu
 
 // completePrice takes a price from the configuration whole or not at all: half a price would make wrong costs.
 func (l *loader) completePrice(m *Model, facts *catalogue.Model, path string, given func(string) bool) {
-	in, out, cached, write, thoughts := given("price.input"), given("price.output"), given("price.cached_input"), given("price.cache_write"), given("price.reasoning")
+	in, out := given("price.input"), given("price.output")
+	cached, write, thoughts := given("price.cached_input"), given("price.cache_write"), given("price.reasoning")
 	switch {
 	case in && out:
 		price := catalogue.Price{Input: m.Price.Input, Output: m.Price.Output}

@@ -52,9 +52,17 @@ func (e entry) count(name string) string {
 // flags are the capabilities: a small letter is yes, a capital is no, neither is unknown.
 func flagNames() []struct{ letter, name string } {
 	return []struct{ letter, name string }{
-		{"v", "supports_vision"}, {"r", "supports_reasoning"}, {"a", "thinking_always_on"}, {"p", "supports_sampling_params"}, {"s", "supports_response_schema"},
-		{"n", "supports_native_structured_output"}, {"t", "supports_function_calling"}, {"f", "supports_forced_tool_use"}, {"c", "supports_prompt_caching"},
-		{"d", "supports_pdf_input"}, {"u", "supports_audio_input"},
+		{"v", "supports_vision"},
+		{"r", "supports_reasoning"},
+		{"a", "thinking_always_on"},
+		{"p", "supports_sampling_params"},
+		{"s", "supports_response_schema"},
+		{"n", "supports_native_structured_output"},
+		{"t", "supports_function_calling"},
+		{"f", "supports_forced_tool_use"},
+		{"c", "supports_prompt_caching"},
+		{"d", "supports_pdf_input"},
+		{"u", "supports_audio_input"},
 	}
 }
 
@@ -123,8 +131,12 @@ type rates map[string]*big.Rat
 // kinds are what prices are for: the letter in the table, and the member of the price list.
 func kinds() []struct{ letter, member string } {
 	return []struct{ letter, member string }{
-		{"i", "input_cost_per_token"}, {"c", "cache_read_input_token_cost"}, {"w", "cache_creation_input_token_cost"},
-		{"l", "cache_creation_input_token_cost_above_1hr"}, {"o", "output_cost_per_token"}, {"r", "output_cost_per_reasoning_token"},
+		{"i", "input_cost_per_token"},
+		{"c", "cache_read_input_token_cost"},
+		{"w", "cache_creation_input_token_cost"},
+		{"l", "cache_creation_input_token_cost_above_1hr"},
+		{"o", "output_cost_per_token"},
+		{"r", "output_cost_per_reasoning_token"},
 	}
 }
 

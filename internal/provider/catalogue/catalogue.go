@@ -79,14 +79,20 @@ func (s Service) at(address string) bool {
 		if !found {
 			return address == ""
 		}
-		// What stands for the name ends where the rest of the address begins.
+		// What stands for the name ends where the text behind it begins.
 		_, rest, _ = strings.Cut(name, "}")
-		n := strings.IndexByte(address, (rest + "/")[0])
-		if n <= 0 {
+		behind, _, _ := strings.Cut(rest, "{")
+		n := strings.Index(address, behind)
+		if n <= 0 || strings.ContainsFunc(address[:n], notInAddress) {
 			return false
 		}
 		address = address[n:]
 	}
+}
+
+// notInAddress says of a character that it stands in no part of an address that an account has of its own.
+func notInAddress(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
 // Catalogue is the immutable content of the files.

@@ -111,18 +111,24 @@ func TestAddressesWithPartsOfTheirOwnAreFound(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	for address, want := range map[string]string{
-		"https://acme.openai.azure.com/openai/v1":                     "azure-openai",
-		"https://acme.openai.azure.com/openai/v1/":                    "azure-openai",
-		"https://a.b.openai.azure.com/openai/v1":                      "",
-		"https://.openai.azure.com/openai/v1":                         "",
-		"https://acme.openai.azure.com.evil.example/openai/v1":        "",
-		"https://acme.openai.azure.com/openai/v1/more":                "",
-		"https://adb-12.3.azuredatabricks.net/serving-endpoints":      "databricks",
-		"https://api.cloudflare.com/client/v4/accounts/0af/ai/v1":     "cloudflare",
-		"https://api.cloudflare.com/client/v4/accounts/0af/or/ai/v1":  "",
-		"https://bedrock-mantle.eu-central-1.api.aws/v1":              "bedrock-mantle",
-		"https://acct.snowflakecomputing.com/api/v2/cortex/v1":        "snowflake",
-		"https://{account}.snowflakecomputing.com.example/api/cortex": "",
+		"https://acme.openai.azure.com/openai/v1":                                                                  "azure-openai",
+		"https://acme.openai.azure.com/openai/v1/":                                                                 "azure-openai",
+		"https://a.b.openai.azure.com/openai/v1":                                                                   "azure-openai",
+		"https://a.example#.openai.azure.com/openai/v1":                                                            "",
+		"https://a.example/.openai.azure.com/openai/v1":                                                            "",
+		"https://a@b.openai.azure.com/openai/v1":                                                                   "",
+		"https://europe-west1-aiplatform.googleapis.com/v1/projects/my-p/locations/europe-west1/publishers/google": "vertex-ai",
+		"https://europe-west1-aiplatform.googleapis.com/v1/projects/my-p/locations//publishers/google":             "",
+		"https://bedrock-runtime.us-east-1.amazonaws.com":                                                          "bedrock",
+		"https://.openai.azure.com/openai/v1":                                                                      "",
+		"https://acme.openai.azure.com.evil.example/openai/v1":                                                     "",
+		"https://acme.openai.azure.com/openai/v1/more":                                                             "",
+		"https://adb-12.3.azuredatabricks.net/serving-endpoints":                                                   "databricks",
+		"https://api.cloudflare.com/client/v4/accounts/0af/ai/v1":                                                  "cloudflare",
+		"https://api.cloudflare.com/client/v4/accounts/0af/or/ai/v1":                                               "",
+		"https://bedrock-mantle.eu-central-1.api.aws/v1":                                                           "bedrock-mantle",
+		"https://acct.snowflakecomputing.com/api/v2/cortex/v1":                                                     "snowflake",
+		"https://{account}.snowflakecomputing.com.example/api/cortex":                                              "",
 	} {
 		if got, _ := c.At(address); got.Name != want {
 			t.Errorf("At(%s) = %q, want %q", address, got.Name, want)

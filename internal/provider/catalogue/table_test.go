@@ -37,14 +37,16 @@ type facts struct {
 	Out272     json.Number     `json:"output_cost_per_token_above_272k_tokens"`
 	Write272   json.Number     `json:"cache_creation_input_token_cost_above_272k_tokens"`
 	BatchIn272 json.Number     `json:"input_cost_per_token_above_272k_tokens_batches"`
-	Tiers      []struct {
-		Range  []float64   `json:"range"`
-		Input  json.Number `json:"input_cost_per_token"`
-		Output json.Number `json:"output_cost_per_token"`
-	} `json:"tiered_pricing"`
+	Tiers      []tier          `json:"tiered_pricing"`
 	PerRequest json.Number     `json:"input_cost_per_request"`
 	Citation   json.Number     `json:"citation_cost_per_token"`
 	Search     json.RawMessage `json:"search_context_cost_per_query"`
+}
+
+type tier struct {
+	Range  []float64   `json:"range"`
+	Input  json.Number `json:"input_cost_per_token"`
+	Output json.Number `json:"output_cost_per_token"`
 }
 
 func sharedFacts(t *testing.T) map[string]facts {
@@ -123,7 +125,9 @@ func TestTheTableIsThePriceList(t *testing.T) {
 
 func compare(t *testing.T, what string, f facts, m Model, provider string) (prices, rounded int) {
 	t.Helper()
-	for name, pair := range map[string][2]string{"context window": {string(f.In), fmt.Sprint(m.ContextWindow)}, "most output": {string(f.Out), fmt.Sprint(m.MaxOutputTokens)}} {
+	for name, pair := range map[string][2]string{
+		"context window": {string(f.In), fmt.Sprint(m.ContextWindow)}, "most output": {string(f.Out), fmt.Sprint(m.MaxOutputTokens)},
+	} {
 		want, ok := new(big.Rat).SetString(strings.Trim(pair[0], `"`))
 		if !ok {
 			want = new(big.Rat)
@@ -135,7 +139,8 @@ func compare(t *testing.T, what string, f facts, m Model, provider string) (pric
 	if (f.Vision != nil && *f.Vision) != m.Vision {
 		t.Errorf("%s: vision is %t", what, m.Vision)
 	}
-	if tools := map[Answer]*bool{NotKnown: nil, Yes: ptr(true), No: ptr(false)}[m.Tools]; (tools == nil) != (f.Tools == nil) || tools != nil && *tools != *f.Tools {
+	tools := map[Answer]*bool{NotKnown: nil, Yes: ptr(true), No: ptr(false)}[m.Tools]
+	if (tools == nil) != (f.Tools == nil) || tools != nil && *tools != *f.Tools {
 		t.Errorf("%s: tools is %v", what, m.Tools)
 	}
 	check := func(name string, want json.Number, got, otherwise USD) {
@@ -159,14 +164,7 @@ func compare(t *testing.T, what string, f facts, m Model, provider string) (pric
 	}
 	in, out := f.Input, f.Output
 	if len(f.Tiers) > 0 {
-		first := f.Tiers[slices.IndexFunc(f.Tiers, func(t struct {
-			Range  []float64   `json:"range"`
-			Input  json.Number `json:"input_cost_per_token"`
-			Output json.Number `json:"output_cost_per_token"`
-		},
-		) bool {
-			return t.Range[0] == 0
-		})]
+		first := f.Tiers[slices.IndexFunc(f.Tiers, func(t tier) bool { return t.Range[0] == 0 })]
 		if in == "" {
 			in, out = first.Input, first.Output
 		}
@@ -300,7 +298,15 @@ func TestModelsYAMLWinsOverTheTable(t *testing.T) {
 		service, name string
 		window        int
 		known         bool
-	}{{"a", "m2", 20, true}, {"b", "m", 30, true}, {"b", "own", 0, true}, {"b", "m2", 0, false}, {"a", "", 0, false}, {"c", "m", 0, false}, {"a", "m\t10", 0, false}} {
+	}{
+		{"a", "m2", 20, true},
+		{"b", "m", 30, true},
+		{"b", "own", 0, true},
+		{"b", "m2", 0, false},
+		{"a", "", 0, false},
+		{"c", "m", 0, false},
+		{"a", "m\t10", 0, false},
+	} {
 		if m, ok := c.Model(tc.service, tc.name); ok != tc.known || m.ContextWindow != tc.window {
 			t.Errorf("%s %q: %+v, %t", tc.service, tc.name, m, ok)
 		}
