@@ -135,6 +135,40 @@ func (p Place) Conditionals() []Place {
 	return list
 }
 
+// Demanded walks the names that conditions on members are about, other than through then and else: what a member depends on or brings with it, and what an if
+// asks for.
+func (p Place) Demanded() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, k := range p.n.of[value.KindObject] {
+			k, ok := k.(*dependentKeyword)
+			if !ok {
+				continue
+			}
+			for _, d := range k.list {
+				if !yield(d.name) {
+					return
+				}
+				for _, name := range d.required {
+					if !yield(name) {
+						return
+					}
+				}
+			}
+		}
+		for _, k := range p.n.every {
+			k, ok := k.(*ifKeyword)
+			if !ok || k.cond.object == nil {
+				continue
+			}
+			for _, m := range k.cond.object.properties {
+				if !yield(m.name) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Properties walks the members that properties names.
 func (p Place) Properties() iter.Seq2[string, Place] {
 	return func(yield func(string, Place) bool) {

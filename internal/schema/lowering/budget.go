@@ -130,7 +130,7 @@ func spreadSize(s value.Value) int {
 	return size(s.Without("$defs"))
 }
 
-// maxListed bounds the values of all lists; beyond it the largest are given up, one after the other.
+// trimLists keeps the values of all lists to what the subset allows: the largest are given up, one after the other.
 func (f *fitter) trimLists() {
 	if f.enumValues == 0 && f.bigEnum == 0 {
 		return
@@ -177,29 +177,30 @@ func (f *fitter) trimItems(root *low) {
 	}
 	times := f.times(root)
 	var bounded []*low
-	sum := 0
 	most := func(l *low) int {
 		for _, m := range l.asserts {
 			if n, ok := m.Value.Decimal().Int64(); ok && m.Name == "maxItems" {
-				return int(min(n, endless))
+				return int(min(n, endless>>20)) // So that the product with times has an end.
 			}
 		}
 		return 0
 	}
-	for l, n := range times {
-		if m := most(l); m > 0 {
+	for l := range times {
+		if most(l) > 0 {
 			bounded = append(bounded, l)
-			sum = min(endless, sum+n*m)
 		}
 	}
 	slices.SortFunc(bounded, func(a, b *low) int {
 		return cmp.Or(cmp.Compare(times[b]*most(b), times[a]*most(a)), cmp.Compare(a.typ.id, b.typ.id), cmp.Compare(a.level, b.level))
 	})
-	for _, l := range bounded {
+	for i, l := range bounded {
+		sum := 0
+		for _, left := range bounded[i:] {
+			sum = min(endless, sum+min(endless, times[left]*min(most(left), endless>>20)))
+		}
 		if sum <= f.itemsTotal {
 			return
 		}
-		sum -= times[l] * most(l)
 		for i, m := range l.asserts {
 			if m.Name == "maxItems" {
 				l.left = append(l.left, Residue{l.typ.places[0].Pointer(), "maxItems", m.Value})

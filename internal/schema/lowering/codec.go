@@ -28,8 +28,6 @@ const (
 type node interface {
 	// translate gives the translated value. open tells, of an answer that is still being written, that the value may be incomplete.
 	translate(d direction, v value.Value, open bool) (out value.Value, made fate, err error)
-	// plain reports whether the node changes nothing but the order of members. What is being visited already counts as plain.
-	plain(seen map[node]bool) bool
 }
 
 func translate(n node, d direction, v value.Value, open bool) (value.Value, fate, error) {
@@ -37,14 +35,6 @@ func translate(n node, d direction, v value.Value, open bool) (value.Value, fate
 		return v, same, nil
 	}
 	return n.translate(d, v, open)
-}
-
-func plain(n node, seen map[node]bool) bool {
-	if n == nil || seen[n] {
-		return true
-	}
-	seen[n] = true
-	return n.plain(seen)
 }
 
 // lowNode is the codec of a low, which may still be in the making when it is referred to.
@@ -62,8 +52,6 @@ func (n *linkNode) translate(d direction, v value.Value, open bool) (value.Value
 	return translate(n.target.node, d, v, open)
 }
 
-func (n *linkNode) plain(seen map[node]bool) bool { return plain(n.target.node, seen) }
-
 // guardNode refuses values of kinds that a schema without a type allows and does not speak of.
 type guardNode struct {
 	inner node
@@ -76,8 +64,6 @@ func (n *guardNode) translate(d direction, v value.Value, open bool) (value.Valu
 	}
 	return translate(n.inner, d, v, open)
 }
-
-func (n *guardNode) plain(seen map[node]bool) bool { return plain(n.inner, seen) }
 
 // unguarded gives what a guard stands before.
 func unguarded(n node) node {
@@ -102,9 +88,11 @@ func (n *rootNode) translate(d direction, v value.Value, open bool) (value.Value
 	if !ok && d == toCallerPart {
 		return v, absent, nil
 	}
-	if !ok || v.Len() != 1 {
-		// A model that forgot the wrapper answered in the caller's shape.
+	if !ok { // A model that forgot the wrapper answered in the caller's shape.
 		return translate(n.inner.node, d, v, open)
+	}
+	if v.Len() != 1 {
+		return v, same, &Error{Message: "an object that holds the answer as " + rootName + " has other members"}
 	}
 	out, made, err := translate(n.inner.node, d, inner, open)
 	if err != nil {
@@ -112,8 +100,6 @@ func (n *rootNode) translate(d direction, v value.Value, open bool) (value.Value
 	}
 	return out, max(made, changed), nil
 }
-
-func (n *rootNode) plain(map[node]bool) bool { return false }
 
 // listNode is the codec of arrays: the first items have their own, the others share one.
 type listNode struct {
@@ -158,15 +144,6 @@ func (n *listNode) at(i int) node {
 	return lowNode(n.item)
 }
 
-func (n *listNode) plain(seen map[node]bool) bool {
-	for _, l := range n.first {
-		if !plain(l.node, seen) {
-			return false
-		}
-	}
-	return plain(lowNode(n.item), seen)
-}
-
 // textNode is the codec of a value that travels as JSON text (rule R10).
 type textNode struct{}
 
@@ -183,8 +160,6 @@ func (*textNode) translate(d direction, v value.Value, _ bool) (value.Value, fat
 	}
 	return out, changed, nil
 }
-
-func (*textNode) plain(map[node]bool) bool { return false }
 
 // labelNode is the codec of listed values that travel as texts (rule R11).
 type labelNode struct {
@@ -233,7 +208,8 @@ func (n *labelNode) translate(d direction, v value.Value, _ bool) (value.Value, 
 	return v, same, nil
 }
 
-func (*labelNode) plain(map[node]bool) bool { return false }
+// What has the provider's form in part is neither an answer in it nor one in the caller's shape: taken for the latter, the names of the form would pass as the
+// caller's own data.
 
 // Error says at which place of a value a translation is impossible.
 type Error struct {

@@ -70,18 +70,6 @@ func (n *objectNode) place(d direction, name string) int {
 	return -1
 }
 
-func (n *objectNode) plain(seen map[node]bool) bool {
-	if n.further != "" {
-		return false
-	}
-	for _, m := range n.members {
-		if m.travel != unwrapped || m.name != m.sent || !plain(m.low.node, seen) {
-			return false
-		}
-	}
-	return plain(lowNode(n.rest), seen)
-}
-
 // translate walks the members in the caller's order (rule R15): the listed ones first, then the others in the order of the value. Every member is
 // translated once: twice would be exponential in the depth of an answer.
 func (n *objectNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
@@ -137,6 +125,9 @@ func (n *objectNode) others(b *builder, d direction, v value.Value, open bool, c
 			if n.place(d, name) >= 0 {
 				continue
 			}
+			if _, named := n.other(d, name); n.narrows && !named {
+				return unnamed(name)
+			}
 			out, _, err := translate(n.value.node, d, item, false)
 			if err != nil {
 				return within(err, value.AppendPointer("", name))
@@ -152,9 +143,12 @@ func (n *objectNode) others(b *builder, d direction, v value.Value, open bool, c
 			if n.place(d, name) >= 0 || n.further != "" && name == n.further {
 				continue
 			}
+			if d != toProvider && n.place(toProvider, name) >= 0 && b.has(name) {
+				return &Error{Pointer: value.AppendPointer("", name), Message: "the member " + quoted(name) + " is given twice"}
+			}
 			codec, named := n.other(d, name)
 			if d == toProvider && n.narrows && !named {
-				return &Error{Pointer: value.AppendPointer("", name), Message: "a member that no subschema names cannot be given", Narrowed: "additionalProperties"}
+				return unnamed(name)
 			}
 			item, made, err := translate(codec, d, v.At(i), open && i == v.Len()-1)
 			if err != nil {
@@ -171,12 +165,16 @@ func (n *objectNode) others(b *builder, d direction, v value.Value, open bool, c
 	return n.spread(b, d, v, open)
 }
 
+func unnamed(name string) error {
+	return &Error{Pointer: value.AppendPointer("", name), Message: "a member that no subschema names cannot be given", Narrowed: "additionalProperties"}
+}
+
 // other gives the codec of a member that is not listed and is sent as it is; named tells that a pattern names it.
 func (n *objectNode) other(d direction, name string) (codec node, named bool) {
 	if d == toProvider { // Nothing in them is to be raised, but they may refuse.
 		for _, p := range n.patterns {
 			if p.names(name) {
-				return p.low.node, true
+				return lowNode(p.low), true
 			}
 		}
 	}
@@ -195,8 +193,7 @@ func (n *objectNode) spread(b *builder, d direction, v value.Value, open bool) e
 			return within(err, value.AppendPointer("", n.further))
 		}
 		if !ok {
-			b.put(-1, n.further, v.At(i), true) // Not what was asked for: left to judgement.
-			return nil
+			return &Error{Pointer: value.AppendPointer("", n.further), Message: "the further members are no list of a " + pairKey + " and a " + pairValue + " each"}
 		}
 		for j, m := range pairs {
 			if b.has(m.Name) || n.place(toProvider, m.Name) >= 0 {
@@ -279,8 +276,11 @@ func (m *prop) translate(d direction, v value.Value, open bool) (value.Value, fa
 		if !ok && d == toCallerPart {
 			return value.Value{}, absent, nil
 		}
-		if !ok || v.Len() != 1 {
-			return v, same, nil // Not what was asked for: left to judgement.
+		if !ok {
+			break // In the caller's shape.
+		}
+		if v.Len() != 1 {
+			return v, same, &Error{Message: "an object that holds a " + wrapperName + " has other members"}
 		}
 		out, made, err := translate(m.low.node, d, inner, open)
 		if err != nil {

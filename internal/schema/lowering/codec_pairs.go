@@ -61,8 +61,14 @@ type pairsNode struct{ value *low }
 func (n *pairsNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
 	if d != toProvider {
 		members, ok, err := unpair(n.value.node, d, v, open)
-		if err != nil || !ok {
+		if err != nil {
 			return v, same, err
+		}
+		if !ok && v.Kind() == value.KindArray {
+			return v, same, &Error{Message: "the members of an object are no list of a " + pairKey + " and a " + pairValue + " each"}
+		}
+		if !ok { // In the caller's shape.
+			return v, same, nil
 		}
 		out, err := joined(members, "")
 		return out, changed, err
@@ -81,15 +87,11 @@ func (n *pairsNode) translate(d direction, v value.Value, open bool) (value.Valu
 	return value.Array(items...), changed, nil
 }
 
-func (*pairsNode) plain(map[node]bool) bool { return false }
-
 // tupleNode is the codec of a tuple: its items are the members of an object by their position.
 type tupleNode struct {
 	props []prop
 	rest  *low
 }
-
-func (n *tupleNode) plain(map[node]bool) bool { return false }
 
 // fixed gives the count of items with a type of their own.
 func (n *tupleNode) fixed() int {
@@ -117,7 +119,7 @@ func (n *tupleNode) translate(d direction, v value.Value, open bool) (value.Valu
 		}
 		if !ok || !whole {
 			if ok && !waits && !(m.travel != unwrapped && old.IsNull()) {
-				return v, same, nil // A position is missing before this one: left to judgement.
+				return v, same, &Error{Pointer: "/" + m.sent, Message: "an item is given here, and one before it is missing"}
 			}
 			whole = false
 			continue
@@ -142,12 +144,12 @@ func (n *tupleNode) translate(d direction, v value.Value, open bool) (value.Valu
 				}
 				items = append(items, itemsOf(out)...)
 			} else if !waits && !rest.IsNull() && rest.Len() > 0 {
-				return v, same, nil
+				return v, same, &Error{Pointer: "/" + restName, Message: "items are given here, and one before them is missing"}
 			}
 		}
 	}
 	if taken != v.Len() {
-		return v, same, nil
+		return v, same, &Error{Message: "an object that holds the items of an array by their places has other members"}
 	}
 	return value.Array(items...), changed, nil
 }
@@ -193,8 +195,6 @@ func (n *tupleNode) lower(v value.Value) (value.Value, fate, error) {
 // treeNode is the codec of any value where objects travel as their members.
 type treeNode struct{}
 
-func (*treeNode) plain(map[node]bool) bool { return false }
-
 func (n *treeNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
 	switch v.Kind() {
 	case value.KindArray:
@@ -208,15 +208,15 @@ func (n *treeNode) translate(d direction, v value.Value, open bool) (value.Value
 		if !ok && d == toCallerPart {
 			return v, absent, nil
 		}
-		if !ok || v.Len() != 1 {
+		if !ok { // In the caller's shape.
 			return v, same, nil
 		}
 		members, ok, err := unpair(n, d, inner, open)
 		if err != nil {
 			return v, same, within(err, "/"+treeMembers)
 		}
-		if !ok {
-			return v, same, nil
+		if !ok || v.Len() != 1 {
+			return v, same, &Error{Message: "an object is not given as its " + treeMembers + " alone, a list of a " + pairKey + " and a " + pairValue + " each"}
 		}
 		out, err := joined(members, "/"+treeMembers)
 		return out, changed, err

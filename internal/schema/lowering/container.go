@@ -38,15 +38,33 @@ func (n *normalizer) arrays(t *typ, g gathered) {
 	if places, spoken := at(long); spoken {
 		t.rest = n.typeOf(places...)
 		t.ends = t.rest.never
-	} else if !g.unsure {
-		for _, p := range g.all {
-			if sub, ok := p.UnevaluatedItems(); ok && sub.Never() && long > 0 {
-				t.ends = true
-			}
-		}
+	} else {
+		n.unevaluatedItems(t, g)
 	}
 	if t.ends {
 		t.rest = nil
+	}
+}
+
+// unevaluatedItems reads what is said of items that nothing else judges. Where conditions or contains may judge them, nothing is known of them.
+func (n *normalizer) unevaluatedItems(t *typ, g gathered) {
+	unsure := g.unsure
+	var places []schema.Place
+	for _, p := range g.all {
+		if _, ok := p.Get("contains"); ok {
+			unsure = true
+		}
+		if sub, ok := p.UnevaluatedItems(); ok {
+			places = append(places, sub)
+		}
+	}
+	least, _ := t.bound("minItems")
+	switch {
+	case len(places) > 0 && !unsure:
+		t.rest = n.typeOf(places...)
+		t.ends = t.rest.never
+	case len(places) > 0 || unsure || least > len(t.tuple): // There may be others, or must be.
+		t.rest = n.anything()
 	}
 }
 
@@ -75,8 +93,10 @@ func (n *normalizer) objects(t *typ, g gathered) {
 	for _, name := range names {
 		sub := n.typeOf(n.judges(g, name)...)
 		if sub.never {
-			if required[name] {
-				*t = typ{id: t.id, places: t.places, never: true}
+			if required[name] { // No object will do.
+				t.kinds &^= kindsOf("object")
+				t.never = t.kinds == 0
+				t.members = nil
 				return
 			}
 			continue
@@ -84,7 +104,8 @@ func (n *normalizer) objects(t *typ, g gathered) {
 		t.members = append(t.members, typMember{name: name, typ: sub, required: required[name]})
 	}
 	n.conditional(t, g, known)
-	var names2 []schema.Place
+	n.demanded(t, g, known)
+	var naming []schema.Place
 	for _, p := range g.all {
 		for pattern, sub := range p.Patterns() {
 			judged := n.typeOf(sub)
@@ -93,12 +114,13 @@ func (n *normalizer) objects(t *typ, g gathered) {
 			}
 		}
 		if sub, ok := p.Names(); ok && !sub.Raw().IsNull() && !idle("propertyNames", sub.Raw()) {
-			names2 = append(names2, sub)
+			naming = append(naming, sub)
 			t.left = append(t.left, Residue{p.Pointer(), "propertyNames", sub.Raw()})
 		}
 	}
-	if len(names2) > 0 {
-		t.names = n.typeOf(names2...)
+	if len(naming) > 0 {
+		t.names = n.typeOf(naming...)
+		t.names.implied = false // Names are texts.
 	}
 	n.beyond(t, g)
 }
@@ -131,8 +153,10 @@ func (n *normalizer) beyond(t *typ, g gathered) {
 		if sub, ok := p.Additional(); ok {
 			places = append(places, sub)
 			if sub.Never() {
+				if !t.closed { // Of several that close, one will do: the others are judged.
+					t.patterns = slices.DeleteFunc(t.patterns, func(k typPattern) bool { return k.holder != p })
+				}
 				t.closed = true
-				t.patterns = slices.DeleteFunc(t.patterns, func(k typPattern) bool { return !slices.Contains(patternsOf(p), k.pattern) })
 			}
 		}
 	}
@@ -146,17 +170,10 @@ func (n *normalizer) beyond(t *typ, g gathered) {
 	if t.closed || len(places) == 0 {
 		return
 	}
-	t.further = n.typeOf(places...)
+	t.further = n.typeOf(places...) // It may be there already, for members that must be and have no names.
 	if t.further.never {
 		t.further, t.closed = nil, true
 	}
-}
-
-func patternsOf(p schema.Place) (list []string) {
-	for pattern := range p.Patterns() {
-		list = append(list, pattern)
-	}
-	return list
 }
 
 // maxConditional bounds the walk through what may judge an object.
@@ -213,6 +230,32 @@ func (n *normalizer) conditional(t *typ, g gathered, known map[string]bool) {
 		if !sub.never {
 			t.members = append(t.members, typMember{name: name, typ: sub, maybe: found[name]})
 		}
+	}
+}
+
+// demanded adds members that only demands name: what depends on a member, or on which others do, and what a condition asks for.
+func (n *normalizer) demanded(t *typ, g gathered, known map[string]bool) {
+	for _, m := range t.members {
+		known[m.name] = true
+	}
+	least, counted := t.bound("minProperties")
+	open := counted && least > len(t.members)
+	add := func(name string) {
+		if known[name] || len(t.members) > maxConditional {
+			return
+		}
+		known[name] = true
+		if always := n.judges(g, name); !slices.ContainsFunc(always, schema.Place.Never) {
+			t.members = append(t.members, typMember{name: name, typ: n.typeOf(always...)})
+		}
+	}
+	for _, p := range g.all {
+		for name := range p.Demanded() {
+			add(name)
+		}
+	}
+	if open { // There must be more members than have names.
+		t.further = n.anything()
 	}
 }
 

@@ -24,6 +24,7 @@ type pending struct {
 func (n *normalizer) gather(places []schema.Place, decisions []decision) gathered {
 	var g gathered
 	seen := map[schema.Place]bool{}
+	var beside []schema.Place // the other branches of the anyOf that are decided
 	var add func(p schema.Place)
 	add = func(p schema.Place) {
 		if seen[p] {
@@ -49,6 +50,13 @@ func (n *normalizer) gather(places []schema.Place, decisions []decision) gathere
 				g.open = append(g.open, pending{p, i, c})
 			case decisions[at].branch >= 0:
 				add(c.Branches[decisions[at].branch])
+				if !c.One {
+					for b, other := range c.Branches {
+						if b != decisions[at].branch {
+							beside = append(beside, other)
+						}
+					}
+				}
 			default:
 				g.dropped = append(g.dropped, c.Branches...)
 				g.unsure = true
@@ -62,5 +70,15 @@ func (n *normalizer) gather(places []schema.Place, decisions []decision) gathere
 	for _, p := range places {
 		add(p)
 	}
+	if slices.ContainsFunc(g.all, unevaluated) { // Every branch of anyOf that holds judges members for it, and so does a condition.
+		g.dropped = append(g.dropped, beside...)
+		g.unsure = g.unsure || len(beside) > 0 || slices.ContainsFunc(g.all, func(p schema.Place) bool { _, ok := p.Get("if"); return ok })
+	}
 	return g
+}
+
+func unevaluated(p schema.Place) bool {
+	_, members := p.UnevaluatedMembers()
+	_, items := p.UnevaluatedItems()
+	return members || items
 }

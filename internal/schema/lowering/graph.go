@@ -33,12 +33,10 @@ type low struct {
 	note    string // how the form is to be read
 	left    []Residue
 
-	node    node
-	shape   *shape
-	decided int8 // of a union: 1 being decided, 2 done
-	name    string
-	uses    int
-	visited bool
+	node  node
+	shape *shape
+	name  string
+	uses  int
 }
 
 type lowForm uint8
@@ -95,7 +93,7 @@ type fitter struct {
 	any      *low
 	narrowed []Narrowing
 	unions   []*low
-	cut      bool // recursion was cut
+	changes  map[*low]bool // what a codec changes, itself or in its parts
 	comparison
 }
 
@@ -114,6 +112,8 @@ func (f *fitter) fit(t *typ, level int) *low {
 	f.lows[key] = l
 	f.order = append(f.order, l)
 	switch {
+	case t.refuses():
+		f.text(l, "") // Nothing satisfies it; where that shows only later than the object around it is made, it is judged.
 	case t.link != nil:
 		f.link(l)
 	case len(t.alts) > 0:
@@ -129,6 +129,14 @@ func (f *fitter) fit(t *typ, level int) *low {
 		}
 	}
 	return l
+}
+
+// refuses reports whether nothing satisfies a type, followed through its links: they may be made before what they lead to is known.
+func (t *typ) refuses() bool {
+	for i := 0; t.link != nil && i < 64; i++ {
+		t = t.link
+	}
+	return t.never || t.link == nil && len(t.alts) == 0 && t.kinds == 0
 }
 
 // below gives the low of a type within another one.
@@ -154,9 +162,8 @@ func (f *fitter) cutOff(t *typ) *low {
 	l := &low{typ: t, level: -1}
 	f.lows[key] = l
 	f.order = append(f.order, l)
-	f.cut = true
 	f.text(l, "nested deeper")
-	if !f.isFree(t) {
+	if !f.isFree(t) && t.kinds != 0 {
 		l.left = append(l.left, Residue{t.places[0].Pointer(), "type", typeValue(t.kinds.names(t.whole))})
 	}
 	return l
@@ -179,6 +186,9 @@ func (f *fitter) link(l *low) {
 // alternatives makes a union (rules R5 and R7).
 func (f *fitter) alternatives(l *low) {
 	for _, a := range l.typ.alts {
+		if a.typ.refuses() {
+			continue
+		}
 		l.alts = append(l.alts, f.below(l, a.typ))
 		l.tests = append(l.tests, accepts(a.test))
 	}
@@ -186,6 +196,10 @@ func (f *fitter) alternatives(l *low) {
 }
 
 func (f *fitter) union(l *low) {
+	if len(l.alts) == 0 {
+		f.text(l, "")
+		return
+	}
 	if len(l.alts) == 1 {
 		l.form, l.target, l.node = linkForm, l.alts[0], &linkNode{l.alts[0]}
 		return
@@ -223,7 +237,7 @@ func (f *fitter) tree() *low {
 	if f.any != nil {
 		return f.any
 	}
-	f.any = &low{form: unionForm, decided: 2, name: "json", said: saying{description: "Any JSON value; an object is given by its members."}}
+	f.any = &low{form: unionForm, name: "json", said: saying{description: "Any JSON value; an object is given by its members."}}
 	items := &low{form: arrayForm, items: f.any}
 	pair := &low{form: objectForm, props: []prop{
 		{name: pairKey, sent: pairKey, low: &low{form: scalarForm, kinds: []string{"string"}}, required: true},

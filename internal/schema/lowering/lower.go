@@ -115,7 +115,7 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 	may := refusing(f.order)
 	for _, l := range f.unions {
 		if u, ok := l.node.(*unionNode); ok {
-			u.flat = u.plain(map[node]bool{})
+			u.flat = !f.changes[l]
 			u.sure = u.flat && !may[l]
 		}
 	}
@@ -154,8 +154,8 @@ func fitted(s *schema.Schema, n *normalizer, root *typ, form form, cycles recurs
 // spread gives the count of lows when all references are written out.
 func (w *writer) spread() int {
 	total := 0
-	for _, n := range (&fitter{}).times(w.root) {
-		total = min(endless, total+n)
+	for l, n := range (&fitter{}).times(w.root) {
+		total = min(endless, total+n*(1+len(l.values)))
 	}
 	return total
 }

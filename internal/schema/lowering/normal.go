@@ -203,10 +203,16 @@ func (n *normalizer) linked(places []schema.Place, decisions []decision) (schema
 	return to[0], true
 }
 
+// refusesAll reports whether a place is the negation of what allows everything.
+func refusesAll(p schema.Place) bool {
+	not, ok := p.Get("not")
+	return ok && (not.Kind() == value.KindBool && not.Truth() || not.Kind() == value.KindObject && not.Len() == 0)
+}
+
 // fill reads the places.
 func (n *normalizer) fill(t *typ, decisions []decision) {
 	g := n.gather(t.places, decisions)
-	if slices.ContainsFunc(g.all, schema.Place.Never) {
+	if slices.ContainsFunc(g.all, schema.Place.Never) || slices.ContainsFunc(g.all, refusesAll) {
 		t.never = true
 		return
 	}

@@ -44,7 +44,7 @@ func (f *fitter) object(l *low) {
 		l.props = append(l.props, prop{sent: name, low: array, required: true})
 		n.further, n.value = name, pairs.low.props[1].low
 	}
-	n.narrows = !kept
+	n.narrows, n.patterns = !kept, namesOf(t.patterns)
 	l.node = n
 }
 
@@ -65,6 +65,7 @@ func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
 	for _, k := range t.patterns {
 		add(f.below(l, k.typ), accepts(k.place))
 	}
+	silent := false
 	always := func(value.Value) bool { return true }
 	switch {
 	case t.closed:
@@ -72,13 +73,12 @@ func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
 		add(f.below(l, t.further), acceptsAll(t.further.places))
 	case len(t.members) == 0:
 		add(f.fit(f.norm.anything(), f.unroll), always)
-	default:
-		if !f.shut(l) {
-			return nil, false
-		}
+	default: // Closed, but for what patterns name.
+		f.narrow(t, Narrowing{Keyword: "additionalProperties"})
+		silent = true
 	}
 	if len(alts) == 0 {
-		return nil, true
+		return nil, !silent
 	}
 	item := alts[0]
 	if len(alts) > 1 {
@@ -86,18 +86,19 @@ func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
 		f.order = append(f.order, item)
 		f.union(item)
 	}
-	key := &low{form: scalarForm, kinds: []string{"string"}}
+	key, patterned := &low{form: scalarForm, kinds: []string{"string"}}, false
 	if t.names != nil {
 		if named := f.fit(t.names, f.unroll); named.form == scalarForm && slices.Equal(named.kinds, key.kinds) || named.form == listForm && named.node == nil {
 			key = named
-			if len(named.left) == 0 {
+			if len(named.left) == 0 && len(t.members) == 0 {
 				l.left = slices.DeleteFunc(l.left, func(r Residue) bool { return r.Keyword == "propertyNames" })
 			}
 		}
 	} else if len(t.patterns) == 1 && t.closed && slices.Contains(f.keywords, "pattern") && plainPattern(t.patterns[0].pattern) {
 		key.asserts = []value.Member{{Name: "pattern", Value: value.String(t.patterns[0].pattern)}}
+		patterned = true
 	}
-	if len(t.patterns) > 0 && len(key.asserts) == 0 {
+	if len(t.patterns) > 0 && !patterned {
 		l.left = append(l.left, Residue{Pointer: t.places[0].Pointer(), Keyword: "patternProperties", Value: patternsValue(t.patterns)})
 		if t.closed {
 			l.left = append(l.left, Residue{Pointer: t.places[0].Pointer(), Keyword: "additionalProperties", Value: value.Bool(false)})
@@ -105,13 +106,15 @@ func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
 	}
 	pair := &low{form: objectForm, props: []prop{{name: pairKey, sent: pairKey, low: key, required: true}, {name: pairValue, sent: pairValue, low: item, required: true}}}
 	f.order = append(f.order, pair)
-	return &pairsOf{pair}, true
+	return &pairsOf{pair}, !silent
 }
 
-// shut notes that an object which is silent about further members is closed.
-func (f *fitter) shut(l *low) bool {
-	f.narrow(l.typ, Narrowing{Keyword: "additionalProperties"})
-	return false
+// namesOf gives what patterns name, for members that travel as pairs.
+func namesOf(patterns []typPattern) (list []patterned) {
+	for _, p := range patterns {
+		list = append(list, patterned{pattern: p.pattern, names: p.names})
+	}
+	return list
 }
 
 func patternsValue(patterns []typPattern) value.Value {
@@ -147,6 +150,9 @@ func (f *fitter) members(l *low) {
 		taken[m.name] = true
 	}
 	for _, m := range l.typ.members {
+		if !m.required && m.typ.refuses() {
+			continue
+		}
 		p := prop{name: m.name, sent: m.name, low: f.below(l, m.typ), required: m.required}
 		if len(m.maybe) > 0 {
 			p.meant = acceptsAny(m.maybe)

@@ -87,7 +87,7 @@ func cerebras() subset {
 }
 
 func mistral() subset {
-	return subset{object: true, lists: listStringsNumbers, inline: true, optional: -1}
+	return subset{object: true, lists: listStringsNumbers, inline: true, optional: -1, bytes: 1 << 20}
 }
 
 // deepSeek is DeepSeek's strict tools.
@@ -100,7 +100,7 @@ func deepSeek() subset {
 
 // cohere wants a root that requires a member.
 func cohere() subset {
-	return subset{object: true, needs: true, lists: listStringsNumbers, inline: true}
+	return subset{object: true, needs: true, lists: listStringsNumbers, inline: true, bytes: 1 << 20}
 }
 
 // anthropic is Claude's structured output: optional properties and unions are few, and nothing leads back to itself.

@@ -63,7 +63,10 @@ func (w *writer) property(p *prop) value.Value {
 		}
 		s = w.counted(w.nullable(s), func() string { return p.sent })
 	case wrapped:
-		s = w.counted(w.wrapper(w.place(p.low)), func() string { return p.sent })
+		w.depth++
+		inner := w.place(p.low)
+		w.depth--
+		s = w.counted(w.wrapper(inner), func() string { return p.sent })
 	default:
 		s = w.place(p.low)
 	}

@@ -22,7 +22,9 @@ func (f *fitter) array(l *low) {
 	default:
 		l.items = f.fit(f.norm.anything(), f.unroll)
 		if t.ends {
-			l.left = append(l.left, Residue{t.places[0].Pointer(), "items", value.Bool(false)})
+			if f.endAt(l, 0); !slices.Contains(f.keywords, "maxItems") {
+				l.left = append(l.left, Residue{t.places[0].Pointer(), "items", value.Bool(false)})
+			}
 		}
 	}
 	l.node = &listNode{item: l.items}

@@ -2,6 +2,7 @@ package lowering
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/promptd/promptd/internal/value"
 )
@@ -12,18 +13,6 @@ type unionNode struct {
 	low  *low
 	flat bool // nothing is translated in any alternative
 	sure bool // and nothing is refused
-}
-
-func (n *unionNode) plain(seen map[node]bool) bool {
-	if n.low.tagged != nil {
-		return false
-	}
-	for _, a := range n.low.alts {
-		if !plain(a.node, seen) {
-			return false
-		}
-	}
-	return true
 }
 
 func (n *unionNode) translate(d direction, v value.Value, open bool) (value.Value, fate, error) {
@@ -118,6 +107,9 @@ func (n *unionNode) lower(v value.Value) (value.Value, fate, error) {
 			if first == nil {
 				first = err
 			}
+			if deep(err) { // Trying the others at every level would double the work with each.
+				return v, same, first
+			}
 			continue
 		}
 		if l.tagged != nil {
@@ -128,33 +120,88 @@ func (n *unionNode) lower(v value.Value) (value.Value, fate, error) {
 	return v, same, first
 }
 
-// decide settles for every union whether its alternatives need names: from the inside out, since a union that is named is an object.
-func (f *fitter) decide(l *low) {
-	if l == nil || l.visited {
-		return
+// deep reports whether an error lies deeper than a union's own members.
+func deep(err error) bool {
+	e, ok := err.(*Error) //nolint:errorlint // Translations give nothing else, unwrapped.
+	return ok && strings.Count(e.Pointer, "/") > 2
+}
+
+// decide settles for every union whether its alternatives need names. Naming some changes how others look from outside, since a union that is named is an
+// object, so all are asked again until none changes.
+func (f *fitter) decide(top *low) {
+	lows := reachable(top)
+	for {
+		for _, l := range lows {
+			l.shape = nil
+		}
+		f.changes = changing(lows)
+		named := false
+		for _, l := range lows {
+			if l.form == unionForm && l.tagged == nil && f.isUnion(l) && f.changes[l] && f.ambiguous(l) {
+				f.tag(l)
+				named = true
+			}
+		}
+		if !named {
+			break
+		}
 	}
-	l.visited = true
-	for _, c := range l.children() {
-		f.decide(c)
+	for _, l := range lows {
+		if l.form == unionForm && l.typ != nil && len(l.typ.alts) > 0 && l.typ.choice.Keyword == "oneOf" && !f.exclusive(l) {
+			l.left = append(l.left, l.typ.choice)
+		}
 	}
-	if l.form != unionForm || l.decided == 2 {
-		return
-	}
-	l.decided = 2
-	if l.typ != nil && len(l.typ.alts) > 0 && l.typ.choice.Keyword == "oneOf" && !f.exclusive(l) {
-		l.left = append(l.left, l.typ.choice)
-	}
-	n, ok := l.node.(*unionNode)
-	if !ok || n.plain(map[node]bool{}) {
-		return
-	}
+}
+
+// isUnion tells unions of the schema from that of any value.
+func (f *fitter) isUnion(l *low) bool {
+	_, ok := unguarded(l.node).(*unionNode)
+	return ok
+}
+
+// ambiguous reports whether an answer could be raised by the wrong alternative.
+func (f *fitter) ambiguous(l *low) bool {
 	for i, a := range l.alts {
 		for _, b := range l.alts[:i] {
 			if !f.disjoint(a.shaped(), b.shaped()) && !f.agree(a, b, 0) {
-				f.tag(l)
-				return
+				return true
 			}
 		}
+	}
+	return false
+}
+
+// reachable lists a graph's lows, parts first where nothing leads back.
+func reachable(top *low) (list []*low) {
+	seen := map[*low]bool{}
+	var visit func(l *low)
+	visit = func(l *low) {
+		if seen[l] {
+			return
+		}
+		seen[l] = true
+		for _, c := range l.children() {
+			visit(c)
+		}
+		list = append(list, l)
+	}
+	visit(top)
+	return list
+}
+
+// changing finds the lows whose codec changes a value, itself or in its parts; more than the order of members, that is.
+func changing(lows []*low) map[*low]bool { return spreading(lows, (*low).translates) }
+
+func (l *low) translates() bool {
+	switch n := unguarded(l.node).(type) {
+	case *textNode, *labelNode, *pairsNode, *tupleNode, *treeNode:
+		return true
+	case *objectNode:
+		return n.further != "" || slices.ContainsFunc(l.props, func(p prop) bool { return p.travel != unwrapped || p.name != p.sent })
+	case *unionNode:
+		return l.tagged != nil
+	default:
+		return false
 	}
 }
 
@@ -211,7 +258,7 @@ func (f *fitter) agree(a, b *low, depth int) bool {
 	if f.steps--; f.steps < 0 || depth > 8 {
 		return false
 	}
-	if a == b || plain(a.node, map[node]bool{}) && plain(b.node, map[node]bool{}) {
+	if a == b || !f.changes[a] && !f.changes[b] {
 		return true
 	}
 	if a.form == textForm && b.form == textForm {
@@ -236,7 +283,7 @@ func (f *fitter) agree(a, b *low, depth int) bool {
 		p := &a.props[i]
 		q := b.prop(p.sent)
 		if q == nil {
-			if !p.unseen(b, depth) {
+			if !f.unseen(p, b, depth) {
 				return false
 			}
 			continue
@@ -251,7 +298,7 @@ func (f *fitter) agree(a, b *low, depth int) bool {
 		}
 	}
 	for i := range b.props {
-		if q := &b.props[i]; a.prop(q.sent) == nil && !q.unseen(a, depth) {
+		if q := &b.props[i]; a.prop(q.sent) == nil && !f.unseen(q, a, depth) {
 			return false
 		}
 	}
@@ -259,7 +306,10 @@ func (f *fitter) agree(a, b *low, depth int) bool {
 }
 
 // refusing finds the lows that may refuse a right value, themselves or in their parts: see Lowered.Narrowed.
-func refusing(lows []*low) map[*low]bool {
+func refusing(lows []*low) map[*low]bool { return spreading(lows, (*low).refuses) }
+
+// spreading finds the lows that are so themselves, or have a part that is.
+func spreading(lows []*low, is func(*low) bool) map[*low]bool {
 	users := map[*low][]*low{}
 	found := map[*low]bool{}
 	var queue []*low
@@ -267,7 +317,7 @@ func refusing(lows []*low) map[*low]bool {
 		for _, c := range l.children() {
 			users[c] = append(users[c], l)
 		}
-		if l.refuses() {
+		if is(l) {
 			found[l] = true
 			queue = append(queue, l)
 		}
@@ -301,8 +351,8 @@ func (l *low) refuses() bool {
 
 // unseen reports whether it makes no difference that other does not have the property. An answer that has it does not fit other where that is closed, and
 // shapes look no deeper than the alternatives' own members; elsewhere it is other's codec that may meet it, and that leaves it as it is.
-func (p *prop) unseen(other *low, depth int) bool {
-	return depth == 0 && other.open == closedMembers || p.travel == unwrapped && p.name == p.sent && plain(p.low.node, map[node]bool{})
+func (f *fitter) unseen(p *prop, other *low, depth int) bool {
+	return depth == 0 && other.open == closedMembers || p.travel == unwrapped && p.name == p.sent && !f.changes[p.low]
 }
 
 func (l *low) prop(sent string) *prop {

@@ -63,9 +63,12 @@ func (w *writer) document() value.Value {
 	root := w.root.resolved()
 	var s value.Value
 	if w.wrapped() {
+		w.depth++
+		inner := w.place(w.root)
+		w.depth--
 		s = w.closing(value.Object(
 			value.Member{Name: "type", Value: value.String("object")},
-			value.Member{Name: "properties", Value: value.Object(value.Member{Name: rootName, Value: w.place(w.root)})},
+			value.Member{Name: "properties", Value: value.Object(value.Member{Name: rootName, Value: inner})},
 			value.Member{Name: "required", Value: value.Array(value.String(rootName))}))
 	} else {
 		if w.cycles[root] && w.rootRef {
@@ -233,8 +236,12 @@ func (w *writer) body(l *low, said saying) value.Value {
 	default:
 		var branches []value.Value
 		for i, a := range l.alts {
+			if l.tagged != nil {
+				w.depth++
+			}
 			b := w.place(a)
 			if l.tagged != nil {
+				w.depth--
 				b = w.closing(value.Object(
 					value.Member{Name: "type", Value: value.String("object")},
 					value.Member{Name: "properties", Value: value.Object(value.Member{Name: l.tagged[i], Value: b})},
