@@ -61,7 +61,10 @@ func TestCostEqualsExactArithmetic(t *testing.T) {
 		u.Input = u.CachedInput + u.CacheWrite + rng.IntN(1<<rng.IntN(24))
 		sum := new(big.Rat)
 		for _, part := range [...][2]int64{
-			{int64(u.Input - u.CachedInput - u.CacheWrite), p.Input}, {int64(u.CachedInput), p.CachedInput}, {int64(u.CacheWrite), p.CacheWrite}, {int64(u.Output - u.Reasoning), p.Output},
+			{int64(u.Input - u.CachedInput - u.CacheWrite), p.Input},
+			{int64(u.CachedInput), p.CachedInput},
+			{int64(u.CacheWrite), p.CacheWrite},
+			{int64(u.Output - u.Reasoning), p.Output},
 			{int64(u.Reasoning), p.Reasoning},
 		} {
 			sum.Add(sum, new(big.Rat).Mul(big.NewRat(part[0], 1), big.NewRat(part[1], 1_000_000)))
