@@ -89,6 +89,10 @@ func table() []rule {
 			(*linter).formatType,
 		},
 		{
+			"unsatisfiable", "no value satisfies the schema, so every answer fails", "Look for a required member that may not be there, an empty list of values, or parts of allOf that exclude each other.",
+			(*linter).unsatisfiable,
+		},
+		{
 			"unfinished", "checking the schema was given up before its end: there may be more to say", "Simplify the schema: what takes long here takes long for each answer.",
 			(*linter).unfinished,
 		},

@@ -54,6 +54,10 @@ func cases() []seen {
 		{"bounds_contradict", `{"type":"string","minLength":5,"maxLength":4}`, []string{""}, "minLength 5 and maxLength 4"},
 		{"bounds_contradict", `{"type":"array","minItems":2,"maxItems":2,"items":{"type":"number","minimum":4,"maximum":4}}`, nil, ""},
 
+		{"unsatisfiable", `{"type":"object","properties":{"a":false},"required":["a"]}`, []string{""}, "every answer fails"},
+		{"unsatisfiable", `{"allOf":[{"type":"string"},{"type":"integer"}]}`, []string{""}, "every answer fails"},
+		{"unsatisfiable", `{"type":["object","null"],"properties":{"a":false},"required":["a"]}`, nil, ""},
+
 		{"pattern_unanchored", `{"type":"string","pattern":"ab"}`, []string{"/pattern"}, "around it"},
 		{"pattern_unanchored", `{"type":"string","pattern":"^ab"}`, []string{"/pattern"}, "behind it"},
 		{"pattern_unanchored", `{"type":"string","pattern":"^a|b$"}`, []string{"/pattern"}, "around it"},
@@ -175,7 +179,7 @@ func TestAdviceStandsInTheOrderOfTheSchema(t *testing.T) {
 	for _, a := range r.Advice {
 		got = append(got, a.Pointer+" "+a.Rule)
 	}
-	want := []string{"/properties/a/pattern pattern_unanchored", "/properties/b/default default_refused", "/properties/b/maxLenght unknown_keyword", "/required required_unknown"}
+	want := []string{" unsatisfiable", "/properties/a/pattern pattern_unanchored", "/properties/b/default default_refused", "/properties/b/maxLenght unknown_keyword", "/required required_unknown"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/promptd/promptd/internal/schema/lowering"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -191,6 +192,12 @@ func (l *linter) formatType() {
 }
 
 // boundsContradict finds pairs of bounds that exclude each other.
+func (l *linter) unsatisfiable() {
+	if lowering.Explain(l.schema).Unsatisfiable() {
+		l.say("")
+	}
+}
+
 func (l *linter) boundsContradict() {
 	for v := range l.own {
 		for _, pair := range [...][2]string{{"minLength", "maxLength"}, {"minItems", "maxItems"}, {"minProperties", "maxProperties"}, {"minContains", "maxContains"}} {

@@ -28,10 +28,10 @@ func (v verdict) enforced() bool {
 func judgeEnforced(tb testing.TB, name string, s *schema.Schema, instances []value.Value) verdict {
 	tb.Helper()
 	p, _ := lowering.Named(name)
-	l := lowering.Lower(s, p)
+	l, misfits := lowering.Explain(s).Lower(p)
 	v := verdict{mode: l.Mode}
-	for _, why := range lowering.Misfits(s, p) {
-		v.why = why
+	for _, why := range misfits {
+		v.why = why.Reason
 	}
 	if v.why != "" || l.Schema.IsNull() {
 		return v

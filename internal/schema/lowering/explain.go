@@ -15,10 +15,23 @@ type Explainer struct {
 	root   *typ
 }
 
-// Explain prepares a schema.
-func Explain(s *schema.Schema) *Explainer { return &Explainer{schema: s} }
+// Explain prepares a schema. What is lowered serves every request, so its source is none of it.
+func Explain(s *schema.Schema) *Explainer { return &Explainer{schema: s.Sourceless()} }
 
-// Lower is the function Lower, and says why stronger modes that enforce do not take the schema, from the strongest on.
+// Unsatisfiable reports whether surely no value satisfies the schema. It may be false all the same: then nothing was seen.
+func (e *Explainer) Unsatisfiable() bool {
+	e.normalize()
+	return e.root.refuses()
+}
+
+func (e *Explainer) normalize() {
+	if e.norm == nil {
+		e.norm = newNormalizer()
+		e.root = e.norm.typeOf(e.schema.Root())
+	}
+}
+
+// Lower fits the schema to the strongest form of the profile that it fits, as the function Lower does, and says why stronger modes that enforce do not take the schema, from the strongest on.
 func (e *Explainer) Lower(p Profile) (Lowered, []Refusal) {
 	var why []Refusal
 	for _, f := range p.forms() {
@@ -28,10 +41,7 @@ func (e *Explainer) Lower(p Profile) (Lowered, []Refusal) {
 		if f.fit == asGuide {
 			return guiding(e.schema.Value(), f), why
 		}
-		if e.norm == nil {
-			e.norm = newNormalizer()
-			e.root = e.norm.typeOf(e.schema.Root())
-		}
+		e.normalize()
 		l, err := lowerTo(e.schema, e.norm, e.root, f)
 		if err == nil {
 			return l, why

@@ -24,13 +24,6 @@ func TestExplainingLowersAsLowerDoes(t *testing.T) {
 				!cmp.Equal(got.Narrowed, want.Narrowed) || !cmp.Equal(got.Texts, want.Texts) {
 				t.Errorf("%s with %s: got %s %s, want %s %s", s.id, name, got.Mode, got.Schema, want.Mode, want.Schema)
 			}
-			reasons := map[lowering.Mode]string{}
-			for _, r := range why {
-				reasons[r.Mode] = r.Reason
-			}
-			if diff := cmp.Diff(lowering.Misfits(c, p), reasons); diff != "" {
-				t.Errorf("%s with %s: refusals (-want +got):\n%s", s.id, name, diff)
-			}
 			refused += len(why)
 		}
 	}

@@ -10,43 +10,8 @@ import (
 
 // Lower fits a schema to the strongest form of the profile that it fits. It gives the same bytes for the same arguments.
 func Lower(s *schema.Schema, p Profile) Lowered {
-	s = s.Sourceless() // What is lowered serves every request.
-	var n *normalizer
-	var root *typ
-	for _, f := range p.forms() {
-		if !f.fit.sends() {
-			return unenforced(s.Value(), f)
-		}
-		if f.fit == asGuide {
-			return guiding(s.Value(), f)
-		}
-		if n == nil {
-			n = newNormalizer()
-			root = n.typeOf(s.Root())
-		}
-		if l, err := lowerTo(s, n, root, f); err == nil {
-			return l
-		}
-	}
-	// None of the forms that the profile names takes it: prompt mode takes anything.
-	return unenforced(s.Value(), form{mode: Prompt, fit: inPrompt})
-}
-
-// Misfits says for each of the profile's forms that enforce why it does not take a schema; it is empty where the first one does.
-func Misfits(s *schema.Schema, p Profile) map[Mode]string {
-	why := map[Mode]string{}
-	n := newNormalizer()
-	root := n.typeOf(s.Root())
-	for _, f := range p.forms() {
-		if f.fit == asSubset {
-			if _, err := lowerTo(s, n, root, f); err != nil {
-				why[f.mode] = err.Error()
-				continue
-			}
-		}
-		break
-	}
-	return why
+	l, _ := Explain(s).Lower(p)
+	return l
 }
 
 // misfit says why a schema does not fit a form.
