@@ -57,13 +57,15 @@ func levelsOf(levels int) string {
 func TestRaiseRefusesHalfOfAForm(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ profile, schema, answer string }{
-		"a gap in a tuple":              {"openai", `{"type":["array","object"],"prefixItems":[{"type":"integer"},{"type":"string"}],"items":false}`, `{"result":{"array_2":{"0":null,"1":"x"}}}`},
-		"pairs without a name":          {"openai", `{"type":"object","additionalProperties":{"type":"integer"}}`, `{"result":[{"key":5,"value":1}]}`},
-		"a wrapper with more":           {"openai", `{"type":"object","properties":{"a":{"type":["object","null"]}}}`, `{"a":{"value":null,"note":1}}`},
-		"further members of no form":    {"openai", `{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":true}`, `{"a":1,"additional":5}`},
-		"a root with more":              {"openai", `{"anyOf":[{"type":"object"},{"type":"string"}]}`, `{"result":"x","note":"y"}`},
-		"half a tree":                   {"openai", `{"type":"object","properties":{"a":{}},"required":["a"]}`, `{"a":{"members":[{"key":"a"}]}}`},
-		"a name and what stands for it": {"openai:deepseek", `{"type":"object","properties":{"a b":{"type":"integer"}},"additionalProperties":{"type":"integer"}}`, `{"a_b":1,"a b":2,"additional":[]}`},
+		"a gap in a tuple":               {"openai", `{"type":["array","object"],"prefixItems":[{"type":"integer"},{"type":"string"}],"items":false}`, `{"result":{"array_2":{"0":null,"1":"x"}}}`},
+		"pairs without a name":           {"openai", `{"type":"object","additionalProperties":{"type":"integer"}}`, `{"result":[{"key":5,"value":1}]}`},
+		"a wrapper with more":            {"openai", `{"type":"object","properties":{"a":{"type":["object","null"]}}}`, `{"a":{"value":null,"note":1}}`},
+		"further members of no form":     {"openai", `{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":true}`, `{"a":1,"additional":5}`},
+		"an alternative named, and more": {"anthropic", `{"type":"object","properties":{"r":{"anyOf":[{"type":"object","additionalProperties":{"type":"string"}},{"type":"object","additionalProperties":{}}]}}}`, `{"r":{"array_1":[],"array_2":[]}}`},
+		"none of the alternatives":       {"anthropic", `{"type":"object","properties":{"r":{"anyOf":[{"type":"object","properties":{"a":{}},"required":["a"]},{"type":"object","properties":{"b":{}},"required":["b"]}]}}}`, `{"r":{"a":"1","c":2}}`},
+		"a root with more":               {"openai", `{"anyOf":[{"type":"object"},{"type":"string"}]}`, `{"result":"x","note":"y"}`},
+		"half a tree":                    {"openai", `{"type":"object","properties":{"a":{}},"required":["a"]}`, `{"a":{"members":[{"key":"a"}]}}`},
+		"a name and what stands for it":  {"openai:deepseek", `{"type":"object","properties":{"a b":{"type":"integer"}},"additionalProperties":{"type":"integer"}}`, `{"a_b":1,"a b":2,"additional":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,7 @@ const maxLows = 20_000
 
 // lowerTo fits a schema in normal form to a form that enforces; the error is a misfit.
 func lowerTo(s *schema.Schema, n *normalizer, root *typ, f form) (Lowered, error) {
-	if root.never {
+	if root.refuses() {
 		return Lowered{}, &misfit{reason: "a schema that nothing satisfies"}
 	}
 	var cycles recursion

@@ -25,7 +25,12 @@ func (n *unionNode) translate(d direction, v value.Value, open bool) (value.Valu
 			if d == toCallerPart && v.Kind() == value.KindObject && v.Len() == 0 {
 				return v, absent, nil
 			}
-			return v, same, nil
+			for _, tag := range l.tagged {
+				if _, ok := v.Get(tag); ok {
+					return v, same, &Error{Message: "an object that names an alternative has other members"}
+				}
+			}
+			return v, same, nil // In the caller's shape.
 		}
 		for i, tag := range l.tagged {
 			if v.NameAt(0) != tag {
@@ -54,13 +59,14 @@ func (n *unionNode) translate(d direction, v value.Value, open bool) (value.Valu
 }
 
 // nearest raises a value that no alternative has the shape of by the only one of its kind: something in it is wrong, and the rest of it has the
-// provider's shape all the same. Left as it is that shape could pass for a value.
+// provider's shape all the same. Left as it is that shape could pass for a value, so where several are of its kind it is an error. A kind that none has is the
+// caller's shape.
 func (n *unionNode) nearest(d direction, v value.Value, open bool) (value.Value, fate, error) {
 	var only *low
 	for _, a := range n.low.alts {
 		if a.shaped().allKinds().has(v.Kind()) {
 			if only != nil {
-				return v, same, nil
+				return v, same, &Error{Message: "the value has the form of none of the alternatives"}
 			}
 			only = a
 		}
