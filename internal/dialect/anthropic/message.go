@@ -12,8 +12,6 @@ const (
 	codeMalformed = "malformed_answer"
 	codeCut       = "truncated_answer"
 	codeNoAnswer  = "no_content"
-	codeTooLarge  = "answer_too_large"
-	codeStreamCut = "truncated_stream"
 )
 
 // message is a whole answer, or the one that begins a stream.

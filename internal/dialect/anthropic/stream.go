@@ -1,7 +1,6 @@
 package anthropic
 
 import (
-	"context"
 	"errors"
 	"io"
 	"iter"
@@ -95,7 +94,7 @@ func (a *answer) add(e *event) (string, error) {
 		a.ends(e.stop)
 	}
 	if a.text = append(a.text, text...); len(a.text) > maxText {
-		return "", &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK, Code: codeTooLarge, Usage: a.usage.total()}
+		return "", &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK, Code: dialect.CodeTooLarge, Usage: a.usage.total()}
 	}
 	return text, nil
 }
@@ -141,18 +140,7 @@ func (a *answer) ends(s stopped) {
 
 // lost is the error of a stream that broke off.
 func (a *answer) lost(err error) error {
-	e := &dialect.Error{Outcome: dialect.Connection, Status: http.StatusOK, Code: codeStreamCut, Usage: a.usage.total(), Cause: err}
-	switch {
-	case errors.Is(err, io.EOF):
-		e.Cause = io.ErrUnexpectedEOF
-	case errors.Is(err, sse.ErrTooLarge):
-		e.Outcome, e.Code = dialect.Unknown, codeTooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Outcome = dialect.Timeout
-	case errors.Is(err, context.Canceled):
-		e.Outcome = dialect.Cancelled
-	}
-	return e
+	return dialect.Lost(err, a.usage.total(), sse.ErrTooLarge)
 }
 
 // end gives the last delta.

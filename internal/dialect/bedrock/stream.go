@@ -1,7 +1,6 @@
 package bedrock
 
 import (
-	"context"
 	"errors"
 	"io"
 	"iter"
@@ -91,7 +90,7 @@ func (a *answer) add(m *eventstream.Message) (string, error) {
 		a.counted, a.model = true, e.model
 	}
 	if a.text = append(a.text, text...); len(a.text) > maxText {
-		return "", a.fault(codeTooLarge)
+		return "", a.fault(dialect.CodeTooLarge)
 	}
 	return text, nil
 }
@@ -119,18 +118,9 @@ func (a *answer) fault(code string) error {
 
 // lost is the error of a stream that broke off.
 func (a *answer) lost(err error) error {
-	e := &dialect.Error{Outcome: dialect.Connection, Status: http.StatusOK, Code: codeStreamCut, Usage: a.usage.total(), Cause: err}
-	switch {
-	case errors.Is(err, io.EOF):
-		e.Cause = io.ErrUnexpectedEOF
-	case errors.Is(err, eventstream.ErrTooLarge):
-		e.Outcome, e.Code = dialect.Unknown, codeTooLarge
-	case errors.Is(err, eventstream.ErrMalformed):
+	e := dialect.Lost(err, a.usage.total(), eventstream.ErrTooLarge)
+	if errors.Is(err, eventstream.ErrMalformed) {
 		e.Outcome, e.Code = dialect.Unknown, codeMalformed
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Outcome = dialect.Timeout
-	case errors.Is(err, context.Canceled):
-		e.Outcome = dialect.Cancelled
 	}
 	return e
 }

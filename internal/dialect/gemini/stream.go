@@ -2,7 +2,6 @@ package gemini
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"iter"
@@ -70,7 +69,7 @@ func (a *answer) add(data []byte) (string, error) {
 	r.NativeStop, a.blocked = or(c.stop, r.NativeStop), or(a.blocked, c.blocked)
 	r.Logprobs = append(r.Logprobs, c.logprobs...)
 	if a.text = append(a.text, c.text...); len(a.text) > maxText {
-		return "", &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK, Code: codeTooLarge, Usage: r.Usage}
+		return "", &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK, Code: dialect.CodeTooLarge, Usage: r.Usage}
 	}
 	return string(c.text), nil
 }
@@ -111,18 +110,9 @@ func (a *answer) lost(events *sse.Reader, err error) error {
 	if fault := unframed(events.Stray(), a.reply.Usage); fault != nil {
 		return fault
 	}
-	e := &dialect.Error{Outcome: dialect.Connection, Status: http.StatusOK, Code: codeStreamCut, Usage: a.reply.Usage, Cause: err}
-	switch {
-	case errors.Is(err, io.EOF) && a.events > 0 && !a.begun:
+	e := dialect.Lost(err, a.reply.Usage, sse.ErrTooLarge)
+	if errors.Is(err, io.EOF) && a.events > 0 && !a.begun {
 		e.Outcome, e.Code, e.Cause = dialect.Unknown, codeNoCandidates, nil
-	case errors.Is(err, io.EOF):
-		e.Cause = io.ErrUnexpectedEOF
-	case errors.Is(err, sse.ErrTooLarge):
-		e.Outcome, e.Code = dialect.Unknown, codeTooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Outcome = dialect.Timeout
-	case errors.Is(err, context.Canceled):
-		e.Outcome = dialect.Cancelled
 	}
 	return e
 }

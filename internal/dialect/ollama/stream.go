@@ -3,7 +3,6 @@ package ollama
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"iter"
@@ -96,7 +95,7 @@ func (a *answer) add(c *chunk) (dialect.Delta, error) {
 	}
 	switch {
 	case len(a.text) > maxText:
-		return dialect.Delta{}, a.fault(dialect.Unknown, codeTooLarge)
+		return dialect.Delta{}, a.fault(dialect.Unknown, dialect.CodeTooLarge)
 	case !c.done:
 		return dialect.Delta{Text: c.text}, nil
 	case !a.begun:
@@ -112,16 +111,5 @@ func (a *answer) fault(outcome dialect.Outcome, code string) error {
 
 // lost is the error of a stream that broke off.
 func (a *answer) lost(err error) error {
-	e := &dialect.Error{Outcome: dialect.Connection, Status: http.StatusOK, Code: codeStreamCut, Usage: a.reply.Usage, Cause: err}
-	switch {
-	case errors.Is(err, io.EOF):
-		e.Cause = io.ErrUnexpectedEOF
-	case errors.Is(err, errLine):
-		e.Outcome, e.Code = dialect.Unknown, codeTooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Outcome = dialect.Timeout
-	case errors.Is(err, context.Canceled):
-		e.Outcome = dialect.Cancelled
-	}
-	return e
+	return dialect.Lost(err, a.reply.Usage, errLine)
 }

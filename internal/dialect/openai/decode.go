@@ -12,8 +12,6 @@ const (
 	codeMalformed = "malformed_answer"
 	codeCut       = "truncated_answer"
 	codeNoChoices = "no_choices"
-	codeTooLarge  = "answer_too_large"
-	codeStreamCut = "truncated_stream"
 )
 
 // Decode reads a whole answer.

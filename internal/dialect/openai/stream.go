@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"context"
 	"errors"
 	"io"
 	"iter"
@@ -75,7 +74,7 @@ func (a *answer) add(data []byte) (string, error) {
 	a.tools = a.tools || c.tool
 	text := c.text + c.args
 	if a.text = append(a.text, text...); len(a.text) > maxText {
-		return "", &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK, Code: codeTooLarge, Usage: r.Usage}
+		return "", &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK, Code: dialect.CodeTooLarge, Usage: r.Usage}
 	}
 	return text, nil
 }
@@ -91,18 +90,7 @@ func (a *answer) failed(c *chunk) error {
 
 // lost is the error of a stream that broke off.
 func (a *answer) lost(err error) error {
-	e := &dialect.Error{Outcome: dialect.Connection, Status: http.StatusOK, Code: codeStreamCut, Usage: a.reply.Usage, Cause: err}
-	switch {
-	case errors.Is(err, io.EOF):
-		e.Cause = io.ErrUnexpectedEOF
-	case errors.Is(err, sse.ErrTooLarge):
-		e.Outcome, e.Code = dialect.Unknown, codeTooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Outcome = dialect.Timeout
-	case errors.Is(err, context.Canceled):
-		e.Outcome = dialect.Cancelled
-	}
-	return e
+	return dialect.Lost(err, a.reply.Usage, sse.ErrTooLarge)
 }
 
 // end gives the last delta.

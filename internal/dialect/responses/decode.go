@@ -13,8 +13,6 @@ const (
 	codeMalformed = "malformed_answer"
 	codeCut       = "truncated_answer"
 	codeNoOutput  = "no_output"
-	codeTooLarge  = "answer_too_large"
-	codeStreamCut = "truncated_stream"
 )
 
 // Decode reads a whole answer.

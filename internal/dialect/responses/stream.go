@@ -1,7 +1,6 @@
 package responses
 
 import (
-	"context"
 	"errors"
 	"io"
 	"iter"
@@ -178,7 +177,7 @@ func (a *answer) add(e *event) (dialect.Delta, error) {
 	}
 	a.text = append(a.text, text...)
 	if len(a.text) > maxText {
-		return dialect.Delta{}, a.fault(dialect.Unknown, codeTooLarge)
+		return dialect.Delta{}, a.fault(dialect.Unknown, dialect.CodeTooLarge)
 	}
 	return dialect.Delta{Text: text}, nil
 }
@@ -218,7 +217,7 @@ func (a *answer) end(r *response, kind string) (dialect.Delta, error) {
 		rest += r.args
 	}
 	if len(a.text)+len(rest) > maxText {
-		return dialect.Delta{}, a.fault(dialect.Unknown, codeTooLarge)
+		return dialect.Delta{}, a.fault(dialect.Unknown, dialect.CodeTooLarge)
 	}
 	r.call = r.call || a.called
 	if r.refusal == "" {
@@ -235,16 +234,5 @@ func (a *answer) fault(outcome dialect.Outcome, code string) error {
 
 // lost is the error of a stream that broke off.
 func (a *answer) lost(err error) error {
-	e := &dialect.Error{Outcome: dialect.Connection, Status: http.StatusOK, Code: codeStreamCut, Cause: err}
-	switch {
-	case errors.Is(err, io.EOF):
-		e.Cause = io.ErrUnexpectedEOF
-	case errors.Is(err, sse.ErrTooLarge):
-		e.Outcome, e.Code = dialect.Unknown, codeTooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Outcome = dialect.Timeout
-	case errors.Is(err, context.Canceled):
-		e.Outcome = dialect.Cancelled
-	}
-	return e
+	return dialect.Lost(err, dialect.Usage{}, sse.ErrTooLarge)
 }
