@@ -28,7 +28,7 @@ func (f *fitter) object(l *low) {
 	pairs, kept := f.pairs(l)
 	if pairs != nil && len(t.members) == 0 {
 		// A dictionary: an array of pairs.
-		*l = low{typ: t, level: l.level, said: l.said, left: l.left, form: arrayForm, items: pairs.low, note: "object as an array of its members", node: &pairsNode{value: pairs.low.props[1].low}}
+		*l = low{typ: t, level: l.level, said: l.said, left: l.left, form: arrayForm, items: pairs, note: "object as an array of its members", node: &pairsNode{value: pairs.props[1].low}}
 		f.assertAs(l, "minProperties", "minItems")
 		f.assertAs(l, "maxProperties", "maxItems")
 		return
@@ -39,21 +39,18 @@ func (f *fitter) object(l *low) {
 	n := &objectNode{}
 	if pairs != nil {
 		name := f.fresh(l, furtherName)
-		array := &low{typ: t, level: l.level, form: arrayForm, items: pairs.low, note: "further members of the object"}
+		array := &low{typ: t, level: l.level, form: arrayForm, items: pairs, note: "further members of the object"}
 		f.order = append(f.order, array)
 		l.props = append(l.props, prop{sent: name, low: array, required: true})
-		n.further, n.value = name, pairs.low.props[1].low
+		n.further, n.value = name, pairs.props[1].low
 	}
 	n.narrows, n.patterns = !kept, namesOf(t.patterns)
 	l.node = n
 }
 
-// pairsOf is what an object's further members are lowered to.
-type pairsOf struct{ low *low }
-
 // pairs gives the pair of a name and a value for members that nothing names; it is nil where there are none. kept is false where members that nobody
 // speaks of cannot be given.
-func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
+func (f *fitter) pairs(l *low) (pair *low, kept bool) {
 	t := l.typ
 	var alts []*low
 	var tests []func(value.Value) bool
@@ -104,9 +101,9 @@ func (f *fitter) pairs(l *low) (p *pairsOf, kept bool) {
 			l.left = append(l.left, Residue{Pointer: t.places[0].Pointer(), Keyword: "additionalProperties", Value: value.Bool(false)})
 		}
 	}
-	pair := &low{form: objectForm, props: []prop{{name: pairKey, sent: pairKey, low: key, required: true}, {name: pairValue, sent: pairValue, low: item, required: true}}}
+	pair = &low{form: objectForm, props: []prop{{name: pairKey, sent: pairKey, low: key, required: true}, {name: pairValue, sent: pairValue, low: item, required: true}}}
 	f.order = append(f.order, pair)
-	return &pairsOf{pair}, !silent
+	return pair, !silent
 }
 
 // namesOf gives what patterns name, for members that travel as pairs.
