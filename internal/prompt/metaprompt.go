@@ -164,6 +164,7 @@ func (m MetaPrompt) Messages(p Prompt) []dialect.Message {
 	}
 	messages := make([]dialect.Message, 0, 1+len(p.Messages))
 	messages = append(messages, text(dialect.System, m.system))
+	marker := markerOf(p.Messages)
 	for _, turn := range p.Messages {
 		role := dialect.User
 		if turn.Role == "assistant" {
@@ -174,6 +175,8 @@ func (m MetaPrompt) Messages(p Prompt) []dialect.Message {
 			switch {
 			case part.Image != "":
 				parts = append(parts, dialect.Part{Image: part.Image, Detail: part.Detail})
+			case part.Pieces != nil:
+				parts = append(parts, dialect.Part{Text: interleave(part.Pieces, marker)})
 			case turn.Role == "system":
 				// It stands behind the instruction, not in it: the instruction stays the same bytes for every request.
 				parts = append(parts, dialect.Part{Text: guidance + part.Text})

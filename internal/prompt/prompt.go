@@ -42,6 +42,8 @@ type Part struct {
 	Image string
 	// Detail is how closely the model is to look at the image: low or high; empty leaves it to the model.
 	Detail string
+	// Pieces are what a template made of its text and its parameters; Text is all of them together.
+	Pieces []Piece
 }
 
 // Options are the request's choices (product.md section 3).
