@@ -126,6 +126,9 @@ func cacheKey(r resolved) cache.Key {
 	b.Text("coercion", o.Coercion.String())
 	b.Bool("confidence", o.IncludeConfidence)
 	b.Bool("language", o.LanguageDetection)
+	if r.prompt.Conversation {
+		b.Bool("conversation", true)
+	}
 	b.Text("prompt", r.prompt.Text)
 	for _, m := range r.prompt.Messages {
 		b.Text("role", m.Role)

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/promptd/promptd/internal/dialect"
@@ -23,12 +24,14 @@ var templates embed.FS
 // provider's prompt cache holds it.
 type MetaPrompt struct {
 	system string
-	reask  *template.Template
+	// chat is the instruction around a conversation, rendered when it is first wanted.
+	chat  func() string
+	reask *template.Template
 }
 
 // Writer renders meta-prompts from the templates.
 type Writer struct {
-	full, short, reask *template.Template
+	full, short, chat, reask *template.Template
 }
 
 // NewWriter reads the templates; an error means a broken build.
@@ -47,6 +50,9 @@ func NewWriter() (*Writer, error) {
 		return nil, err
 	}
 	if w.short, err = read("short"); err != nil {
+		return nil, err
+	}
+	if w.chat, err = read("chat"); err != nil {
 		return nil, err
 	}
 	if w.reask, err = read("reask"); err != nil {
@@ -89,7 +95,12 @@ func (w *Writer) Write(s *schema.Schema, l lowering.Lowered, small bool) (MetaPr
 	if err := t.Execute(&b, v); err != nil {
 		return MetaPrompt{}, fmt.Errorf("render meta-prompt %s: %w", t.Name(), err)
 	}
-	return MetaPrompt{system: strings.TrimRight(b.String(), "\n"), reask: w.reask}, nil
+	chat := sync.OnceValue(func() string {
+		var b strings.Builder
+		_ = w.chat.Execute(&b, v) //nolint:errcheck // It takes the same view as the one before, and a builder takes every byte.
+		return strings.TrimRight(b.String(), "\n")
+	})
+	return MetaPrompt{system: strings.TrimRight(b.String(), "\n"), chat: chat, reask: w.reask}, nil
 }
 
 // withoutExamples takes the root's examples out of the schema as it is told: they are said behind it, in the shape in which the model answers.
@@ -159,6 +170,9 @@ func examples(s *schema.Schema, l lowering.Lowered) []string {
 // Messages builds the conversation of a first attempt: the stable instruction, then the caller's text fenced as data. Neighbouring turns of one role
 // become one message, since the chat templates of many models take roles in turn alone.
 func (m MetaPrompt) Messages(p Prompt) []dialect.Message {
+	if p.Conversation {
+		return m.conversation(p.Messages)
+	}
 	if len(p.Messages) == 0 {
 		return []dialect.Message{text(dialect.System, m.system), text(dialect.User, fence(p.Text))}
 	}

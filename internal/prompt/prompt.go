@@ -19,6 +19,8 @@ type Prompt struct {
 	Text string
 	// Messages are the turns of a conversation that stands for the text.
 	Messages []Message
+	// Conversation says that the messages are a program's own instructions, to be passed as they are and not as data to be read.
+	Conversation bool
 	// Schema is the caller's JSON Schema; null means the default result schema.
 	Schema value.Value
 	// HasSchema tells a schema from none.
