@@ -36,7 +36,7 @@ func accountOf(p *config.Provider) provider.Account {
 	d, _ := dialectNamed(p.Dialect) // The configuration was held to Adapters.
 	a := provider.Account{
 		Name: p.Name, Dialect: d, BaseURL: p.BaseURL, Header: headersOf(p), Timeout: p.Timeout, FirstByteTimeout: p.FirstByteTimeout,
-		MaxConcurrency: p.MaxConcurrency,
+		MaxConcurrency: p.MaxConcurrency, Weight: p.Weight, Region: p.Region,
 	}
 	for i := range p.Models {
 		m := modelOf(p, &p.Models[i])
@@ -71,7 +71,7 @@ func modelOf(p *config.Provider, m *config.Model) provider.Model {
 	for _, name := range p.Deviations {
 		deviations.Set(name) // The configuration knows the names.
 	}
-	made := provider.Model{Name: m.Name, Capability: dialect.Capability{
+	made := provider.Model{Name: m.Name, Tier: facts.Tier, Capability: dialect.Capability{
 		Profile: p.Profile, Deviations: deviations,
 		Reasoning: facts.Reasoning, Vision: facts.Vision, MaxOutput: facts.MaxOutputTokens, Context: facts.ContextWindow,
 		Logprobs: p.Service.Logprobs && !facts.Reasoning,

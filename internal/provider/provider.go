@@ -37,6 +37,10 @@ type Account struct {
 	Models         []Model
 	// LastResort providers are candidates only where no other is configured, or when pinned.
 	LastResort bool
+	// Weight is the share of requests under the weighted strategy; 0 is asked where nobody else is left.
+	Weight int
+	// Region is where the data are processed; empty is not known.
+	Region string
 }
 
 // Signer makes the credential of one request, of its method, address, headers and body. It is the last to touch the request, once for each attempt, and
@@ -50,6 +54,8 @@ type Model struct {
 	Name       string
 	Capability dialect.Capability
 	Price      Price
+	// Tier is the quality from 1 to 3, 3 the best; 0 is not known.
+	Tier int
 }
 
 // Provider is an account at a model service. It is safe for concurrent use.
@@ -112,6 +118,12 @@ func (p *Provider) MaxConcurrency() int { return p.account.MaxConcurrency }
 // LastResort says that the provider is asked only where no other is configured, or when pinned.
 func (p *Provider) LastResort() bool { return p.account.LastResort }
 
+// Weight is the share of requests under the weighted strategy.
+func (p *Provider) Weight() int { return p.account.Weight }
+
+// Region is where the data are processed; empty is not known.
+func (p *Provider) Region() string { return p.account.Region }
+
 // InFlight counts the calls under way and those that wait for a slot.
 func (p *Provider) InFlight() int { return int(p.inFlight.Load()) }
 
@@ -123,6 +135,9 @@ type Candidate struct {
 	Provider *Provider
 	Model    *Model
 }
+
+// Name is provider/model, as options.model takes it.
+func (c Candidate) Name() string { return c.Provider.Name() + "/" + c.Model.Name }
 
 // Pool holds the providers in use. A reload exchanges all of them at once; calls under way end with those they began with.
 type Pool struct {
