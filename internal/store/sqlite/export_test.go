@@ -59,5 +59,8 @@ func Plans(ctx context.Context, tb testing.TB, db *DB) map[string]string {
 	explain(db.main, "changes of keys", changedKeys, 1)
 	explain(db.main, "a team's keys", someKeys, "acme", "", 10)
 	explain(db.main, "a claim", readClaim, "acme", "k")
+	explain(db.main, "a version of a schema", oneVersion, "acme", "invoice", 0)
+	explain(db.main, "a team's schemas", someSchemas, "acme", "", false, 10)
+	explain(db.main, "a schema's versions", someVersions, "acme", "invoice", 0, false, 10)
 	return plans
 }

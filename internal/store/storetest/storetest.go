@@ -4,7 +4,7 @@
 // It is not for what one engine alone has (files, locks, backups): that is tested beside the engine.
 //
 // [Run] takes a function that opens an empty store on a given clock and runs every contract as subtests: key.Store,
-// usage.Store and idempotency.Store. Each subtest opens its own store, so that they run side by side.
+// usage.Store, idempotency.Store and registry.Store. Each subtest opens its own store, so that they run side by side.
 package storetest
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -26,6 +27,7 @@ type Stores struct {
 	Keys        key.Store
 	History     usage.Store
 	Idempotency idempotency.Store
+	Schemas     registry.Store
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -42,6 +44,7 @@ func Run(t *testing.T, open Open) {
 		{"history", historyContracts()},
 		{"usage", usageContracts()},
 		{"idempotency", idempotencyContracts()},
+		{"schemas", schemaContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,459 @@
+package storetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/value"
+)
+
+func schemaContracts() []contract {
+	return []contract{
+		{"a version is read as it was published", schemaRoundTrip},
+		{"texts are kept as they are", schemaTexts},
+		{"versions count from 1 by name and team", schemaNumbers},
+		{"a publication of an old revision keeps nothing", schemaMoved},
+		{"a list shows one team's names alone, in order", schemaTeams},
+		{"a cursor sees each name once", schemaCursor},
+		{"versions are listed from the newest on", schemaVersions},
+		{"the newest version is the newest that can be used", schemaWithdrawVersion},
+		{"a withdrawn name keeps what was withdrawn of it", schemaWithdrawName},
+		{"a change changes what it names", schemaChange},
+		{"every change moves the counter and the revision, and nothing else does", schemaCounter},
+		{"a cancelled call changes nothing", schemaCancelled},
+		{"64 publishers at once lose no version and give none twice", schemaConcurrent},
+	}
+}
+
+// sampleSchema makes a publication whose number is in its content.
+func sampleSchema(n int, team key.TeamID, name string, revision int64) registry.Publication {
+	text := fmt.Sprintf(`{"type":"object","properties":{"b":{"const":%d},"a":{"type":"number","maximum":1.50}}}`, n)
+	v, err := value.DecodeString(text, value.Limits{})
+	if err != nil {
+		panic(err)
+	}
+	return registry.Publication{
+		Version: registry.Version{
+			Team: team, Name: name, Hash: sha256.Sum256([]byte(text)), Schema: v, Compatibility: registry.Full, Owner: key.ID(fmt.Sprintf("key_%d", n)),
+			CreatedAt: start().Add(time.Duration(n) * time.Second),
+		},
+		Kept: registry.Backward, Revision: revision,
+	}
+}
+
+// publish keeps versions of a name, one behind the other.
+func publish(t *testing.T, s Stores, team key.TeamID, name string, n int) {
+	t.Helper()
+	for range n {
+		before, _, err := s.Schemas.Find(t.Context(), team, name, 0)
+		if err != nil {
+			wantCode(t, "find before publishing", err, fault.NotFound)
+		}
+		_, _, err = s.Schemas.Publish(t.Context(), sampleSchema(before.Newest+1, team, name, before.Revision))
+		must(t, err)
+	}
+}
+
+// diffSchemas compares by what is kept; a schema by its text, order and spelling included.
+func diffSchemas(want, got any) string {
+	return cmp.Diff(want, got, cmp.Transformer("text", func(v value.Value) string { return v.String() }))
+}
+
+func schemaRoundTrip(t *testing.T, s Stores, _ *Clock) {
+	p := sampleSchema(1, "acme", "invoice", 0)
+	description := "what we bill"
+	p.Description = &description
+	after, v, err := s.Schemas.Publish(t.Context(), p)
+	must(t, err)
+	wantSchema := registry.Schema{
+		Team: "acme", Name: "invoice", Description: description, Compatibility: registry.Backward, Owner: "key_1", Newest: 1, Current: 1,
+		CurrentHash: p.Hash, CreatedAt: p.CreatedAt, UpdatedAt: p.CreatedAt, Revision: 1,
+	}
+	wantVersion := p.Version
+	wantVersion.Number = 1
+	for _, number := range []int{0, 1} {
+		foundSchema, found, err := s.Schemas.Find(t.Context(), "acme", "invoice", number)
+		must(t, err)
+		for _, d := range []string{diffSchemas(wantSchema, after), diffSchemas(wantSchema, foundSchema), diffSchemas(wantVersion, v), diffSchemas(wantVersion, found)} {
+			if d != "" {
+				t.Errorf("version %d (-want +got):\n%s", number, d)
+			}
+		}
+	}
+	second := sampleSchema(2, "acme", "invoice", 1)
+	second.Kept = registry.None
+	after, _, err = s.Schemas.Publish(t.Context(), second)
+	must(t, err)
+	wantSchema.Newest, wantSchema.Current, wantSchema.CurrentHash, wantSchema.UpdatedAt, wantSchema.Revision = 2, 2, second.Hash, second.CreatedAt, 2
+	if d := diffSchemas(wantSchema, after); d != "" {
+		t.Errorf("after a second version (-want +got):\n%s", d)
+	}
+}
+
+func schemaTexts(t *testing.T, s Stores, _ *Clock) {
+	for i, text := range strange() {
+		p := sampleSchema(i, "acme", fmt.Sprintf("n%d", i), 0)
+		p.Description = &text
+		p.Version.Schema = value.Object(value.Member{Name: text, Value: value.String(text)})
+		_, _, err := s.Schemas.Publish(t.Context(), p)
+		must(t, err)
+		one, v, err := s.Schemas.Find(t.Context(), "acme", p.Name, 1)
+		must(t, err)
+		if one.Description != text || !value.Identical(v.Schema, p.Version.Schema) {
+			t.Errorf("text %q: got the description %q and the schema %s", text, one.Description, v.Schema)
+		}
+	}
+}
+
+func schemaNumbers(t *testing.T, s Stores, _ *Clock) {
+	publish(t, s, "acme", "invoice", 3)
+	publish(t, s, "acme", "receipt", 1)
+	publish(t, s, "beta", "invoice", 2)
+	for _, c := range []struct {
+		team   key.TeamID
+		name   string
+		newest int
+	}{{"acme", "invoice", 3}, {"acme", "receipt", 1}, {"beta", "invoice", 2}} {
+		one, v, err := s.Schemas.Find(t.Context(), c.team, c.name, 0)
+		must(t, err)
+		if one.Newest != c.newest || one.Current != c.newest || v.Number != c.newest || v.Team != c.team || one.Revision != int64(c.newest) {
+			t.Errorf("%s of %s: got %+v with version %d, want %d", c.name, c.team, one, v.Number, c.newest)
+		}
+	}
+	for _, number := range []int{4, -1, 1 << 40} {
+		_, _, err := s.Schemas.Find(t.Context(), "acme", "invoice", number)
+		wantCode(t, fmt.Sprintf("version %d", number), err, fault.NotFound)
+	}
+}
+
+func schemaMoved(t *testing.T, s Stores, _ *Clock) {
+	publish(t, s, "acme", "invoice", 2)
+	for _, revision := range []int64{0, 1, 3} {
+		if _, _, err := s.Schemas.Publish(t.Context(), sampleSchema(9, "acme", "invoice", revision)); !errors.Is(err, registry.ErrMoved) {
+			t.Errorf("revision %d: got the error %v, want ErrMoved", revision, err)
+		}
+	}
+	if _, _, err := s.Schemas.Publish(t.Context(), sampleSchema(9, "acme", "other", 1)); !errors.Is(err, registry.ErrMoved) {
+		t.Errorf("a name that does not exist: got the error %v, want ErrMoved", err)
+	}
+	one, _, err := s.Schemas.Find(t.Context(), "acme", "invoice", 0)
+	must(t, err)
+	if one.Newest != 2 {
+		t.Errorf("got %d versions, want 2", one.Newest)
+	}
+}
+
+func namesOf(list []registry.Schema) []string {
+	var names []string
+	for _, one := range list {
+		names = append(names, one.Name)
+	}
+	return names
+}
+
+func schemaTeams(t *testing.T, s Stores, clock *Clock) {
+	ctx := t.Context()
+	for _, name := range []string{"b", "a.b", "a-c"} {
+		publish(t, s, "acme", name, 1)
+	}
+	publish(t, s, "beta", "secret", 1)
+	for team, want := range map[key.TeamID][]string{"acme": {"a-c", "a.b", "b"}, "beta": {"secret"}, "acm": nil, "": nil} {
+		list, next, err := s.Schemas.List(ctx, team, registry.Filter{Limit: 10})
+		must(t, err)
+		if got := namesOf(list); !slices.Equal(got, want) || next != "" {
+			t.Errorf("list of %q: got %v and the cursor %q, want %v and none", team, got, next, want)
+		}
+	}
+	foreign := func(what string, err error) { wantCode(t, what+" of another team", err, fault.NotFound) }
+	_, _, err := s.Schemas.Find(ctx, "acme", "secret", 1)
+	foreign("Find", err)
+	_, _, err = s.Schemas.Versions(ctx, "acme", "secret", registry.VersionFilter{Limit: 10})
+	foreign("Versions", err)
+	_, err = s.Schemas.Change(ctx, "acme", "secret", registry.Change{At: clock.Now()})
+	foreign("Change", err)
+	for _, number := range []int{0, 1} {
+		_, err = s.Schemas.Withdraw(ctx, "acme", "secret", number, clock.Now())
+		foreign("Withdraw", err)
+		_, err = s.Schemas.Restore(ctx, "acme", "secret", number, clock.Now())
+		foreign("Restore", err)
+	}
+	one, _, err := s.Schemas.Find(ctx, "beta", "secret", 0)
+	must(t, err)
+	if one.Revision != 1 || one.Current != 1 {
+		t.Errorf("after another team's attempts: got %+v, want the schema unchanged", one)
+	}
+}
+
+func schemaCursor(t *testing.T, s Stores, clock *Clock) {
+	for i := range 23 {
+		publish(t, s, "acme", fmt.Sprintf("n%02d", i), 1)
+	}
+	_, err := s.Schemas.Withdraw(t.Context(), "acme", "n04", 0, clock.Now())
+	must(t, err)
+	for withdrawn, want := range map[bool]int{false: 22, true: 23} {
+		var got []string
+		for cursor, again := "", true; again; again = cursor != "" {
+			list, next, err := s.Schemas.List(t.Context(), "acme", registry.Filter{Limit: 5, After: cursor, Withdrawn: withdrawn})
+			must(t, err)
+			got = append(got, namesOf(list)...)
+			cursor = next
+		}
+		if len(got) != want || !slices.IsSorted(got) || slices.Contains(got, "n04") != withdrawn {
+			t.Errorf("withdrawn %t: got %d names %v, want %d in order", withdrawn, len(got), got, want)
+		}
+	}
+}
+
+func schemaVersions(t *testing.T, s Stores, clock *Clock) {
+	publish(t, s, "acme", "invoice", 7)
+	publish(t, s, "acme", "invoice2", 1)
+	_, err := s.Schemas.Withdraw(t.Context(), "acme", "invoice", 5, clock.Now())
+	must(t, err)
+	for withdrawn, want := range map[bool][]int{false: {7, 6, 4, 3, 2, 1}, true: {7, 6, 5, 4, 3, 2, 1}} {
+		var got []int
+		for before, again := 0, true; again; again = before != 0 {
+			list, next, err := s.Schemas.Versions(t.Context(), "acme", "invoice", registry.VersionFilter{Limit: 2, Before: before, Withdrawn: withdrawn})
+			must(t, err)
+			for _, v := range list {
+				got = append(got, v.Number)
+				if v.Owner != key.ID(fmt.Sprintf("key_%d", v.Number)) || v.WithdrawnAt.IsZero() == (v.Number == 5) || !v.Schema.IsNull() {
+					t.Errorf("version %d is listed as %+v", v.Number, v)
+				}
+			}
+			before = next
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("withdrawn %t: got %v, want %v", withdrawn, got, want)
+		}
+	}
+}
+
+func schemaWithdrawVersion(t *testing.T, s Stores, clock *Clock) {
+	ctx := t.Context()
+	publish(t, s, "acme", "invoice", 3)
+	first := clock.Now()
+	steps := []struct {
+		restore bool
+		number  int
+		current int
+	}{{false, 2, 3}, {false, 3, 1}, {false, 3, 1}, {false, 1, 0}, {true, 2, 2}, {true, 2, 2}, {true, 3, 3}, {true, 1, 3}}
+	for i, step := range steps {
+		mark := s.Schemas.Withdraw
+		if step.restore {
+			mark = s.Schemas.Restore
+		}
+		after, err := mark(ctx, "acme", "invoice", step.number, clock.Now())
+		must(t, err)
+		found, v, err := s.Schemas.Find(ctx, "acme", "invoice", 0)
+		must(t, err)
+		if after.Current != step.current || v.Number != step.current || found.Newest != 3 || found.Current != step.current {
+			t.Errorf("step %d: got the version %d (%d after the step), want %d", i, v.Number, after.Current, step.current)
+		}
+		clock.Advance(time.Hour)
+	}
+	_, err := s.Schemas.Withdraw(ctx, "acme", "invoice", 3, first)
+	must(t, err)
+	_, err = s.Schemas.Withdraw(ctx, "acme", "invoice", 3, clock.Now())
+	must(t, err)
+	_, v, err := s.Schemas.Find(ctx, "acme", "invoice", 3)
+	must(t, err)
+	if !v.WithdrawnAt.Equal(first) {
+		t.Errorf("withdrawn twice: got the time %s, want the first %s", v.WithdrawnAt, first)
+	}
+	for _, number := range []int{4, -1} {
+		_, err = s.Schemas.Withdraw(ctx, "acme", "invoice", number, clock.Now())
+		wantCode(t, "withdraw a version that does not exist", err, fault.NotFound)
+	}
+	publish(t, s, "acme", "invoice", 1)
+	if one, v, err := s.Schemas.Find(ctx, "acme", "invoice", 0); err != nil || v.Number != 4 || one.Newest != 4 {
+		t.Errorf("published behind a withdrawn version: got %d of %d, %v, want 4: no number is given twice", v.Number, one.Newest, err)
+	}
+}
+
+func schemaWithdrawName(t *testing.T, s Stores, clock *Clock) {
+	ctx := t.Context()
+	publish(t, s, "acme", "invoice", 2)
+	_, err := s.Schemas.Withdraw(ctx, "acme", "invoice", 1, clock.Now())
+	must(t, err)
+	at := clock.Now()
+	for range 2 {
+		one, err := s.Schemas.Withdraw(ctx, "acme", "invoice", 0, clock.Now())
+		must(t, err)
+		if !one.WithdrawnAt.Equal(at) || one.Current != 2 {
+			t.Errorf("withdrawn: got %+v, want the first time %s", one, at)
+		}
+		clock.Advance(time.Minute)
+	}
+	one, err := s.Schemas.Restore(ctx, "acme", "invoice", 0, clock.Now())
+	must(t, err)
+	_, v, err := s.Schemas.Find(ctx, "acme", "invoice", 1)
+	must(t, err)
+	if !one.WithdrawnAt.IsZero() || v.WithdrawnAt.IsZero() {
+		t.Errorf("restored: got the name withdrawn at %s and version 1 at %s, want the name restored alone", one.WithdrawnAt, v.WithdrawnAt)
+	}
+	_, err = s.Schemas.Withdraw(ctx, "acme", "nothing", 0, clock.Now())
+	wantCode(t, "withdraw a name that does not exist", err, fault.NotFound)
+}
+
+func schemaChange(t *testing.T, s Stores, clock *Clock) {
+	ctx := t.Context()
+	publish(t, s, "acme", "invoice", 1)
+	text, empty, mode := "described", "", registry.None
+	for i, c := range []struct {
+		change      registry.Change
+		description string
+		mode        registry.Compatibility
+	}{
+		{registry.Change{Description: &text}, text, registry.Backward},
+		{registry.Change{Compatibility: &mode}, text, registry.None},
+		{registry.Change{Description: &empty}, "", registry.None},
+	} {
+		c.change.At = clock.Now()
+		one, err := s.Schemas.Change(ctx, "acme", "invoice", c.change)
+		must(t, err)
+		if one.Description != c.description || one.Compatibility != c.mode || !one.UpdatedAt.Equal(clock.Now()) || one.Revision != int64(i+2) {
+			t.Errorf("change %d: got %+v", i, one)
+		}
+		clock.Advance(time.Second)
+	}
+	_, err := s.Schemas.Change(ctx, "acme", "nothing", registry.Change{Description: &text})
+	wantCode(t, "change what does not exist", err, fault.NotFound)
+}
+
+func schemaCounter(t *testing.T, s Stores, clock *Clock) {
+	ctx := t.Context()
+	revision := func() int64 {
+		one, _, err := s.Schemas.Find(ctx, "acme", "invoice", 0)
+		if err != nil {
+			wantCode(t, "find", err, fault.NotFound)
+		}
+		return one.Revision
+	}
+	text := "x"
+	mark := func(f func(context.Context, key.TeamID, string, int, time.Time) (registry.Schema, error), number int) func() {
+		return func() {
+			_, err := f(ctx, "acme", "invoice", number, clock.Now())
+			must(t, err)
+		}
+	}
+	for i, step := range []struct {
+		do    func()
+		moves bool
+	}{
+		{func() { publish(t, s, "acme", "invoice", 1) }, true},
+		{func() {
+			_, err := s.Schemas.Change(ctx, "acme", "invoice", registry.Change{Description: &text})
+			must(t, err)
+		}, true},
+		{mark(s.Schemas.Restore, 1), false},
+		{mark(s.Schemas.Withdraw, 1), true},
+		{mark(s.Schemas.Withdraw, 1), false},
+		{mark(s.Schemas.Restore, 1), true},
+		{mark(s.Schemas.Restore, 0), false},
+		{mark(s.Schemas.Withdraw, 0), true},
+		{mark(s.Schemas.Withdraw, 0), false},
+		{mark(s.Schemas.Restore, 0), true},
+		{func() { _, _, err := s.Schemas.Publish(ctx, sampleSchema(1, "acme", "invoice", 99)); _ = err }, false},
+		{func() { _, _, err := s.Schemas.List(ctx, "acme", registry.Filter{Limit: 1}); must(t, err) }, false},
+	} {
+		before, revisionBefore := counterOf(t, s), revision()
+		step.do()
+		after, revisionAfter := counterOf(t, s), revision()
+		if (after != before) != step.moves || (revisionAfter != revisionBefore) != step.moves {
+			t.Errorf("step %d: the counter went from %d to %d and the revision from %d to %d; want both to move: %t", i, before, after, revisionBefore, revisionAfter, step.moves)
+		}
+	}
+}
+
+func counterOf(t *testing.T, s Stores) int64 {
+	t.Helper()
+	n, err := s.Schemas.Changes(t.Context())
+	must(t, err)
+	return n
+}
+
+func schemaCancelled(t *testing.T, s Stores, clock *Clock) {
+	publish(t, s, "acme", "invoice", 1)
+	before, _, err := s.Schemas.Find(t.Context(), "acme", "invoice", 0)
+	must(t, err)
+	ctx, text := cancelled(), "x"
+	_, _, err = s.Schemas.Publish(ctx, sampleSchema(2, "acme", "invoice", 1))
+	wantCancelled(t, "Publish", err)
+	_, _, err = s.Schemas.Find(ctx, "acme", "invoice", 1)
+	wantCancelled(t, "Find", err)
+	_, _, err = s.Schemas.List(ctx, "acme", registry.Filter{Limit: 1})
+	wantCancelled(t, "List", err)
+	_, _, err = s.Schemas.Versions(ctx, "acme", "invoice", registry.VersionFilter{Limit: 1})
+	wantCancelled(t, "Versions", err)
+	_, err = s.Schemas.Change(ctx, "acme", "invoice", registry.Change{Description: &text})
+	wantCancelled(t, "Change", err)
+	_, err = s.Schemas.Withdraw(ctx, "acme", "invoice", 1, clock.Now())
+	wantCancelled(t, "Withdraw", err)
+	_, err = s.Schemas.Restore(ctx, "acme", "invoice", 1, clock.Now())
+	wantCancelled(t, "Restore", err)
+	_, err = s.Schemas.Changes(ctx)
+	wantCancelled(t, "Changes", err)
+	after, _, err := s.Schemas.Find(t.Context(), "acme", "invoice", 0)
+	must(t, err)
+	if d := diffSchemas(before, after); d != "" {
+		t.Errorf("cancelled calls changed something (-before +after):\n%s", d)
+	}
+}
+
+// schemaConcurrent lets publishers look and publish against each other as those of several processes do: who comes late looks again.
+func schemaConcurrent(t *testing.T, s Stores, _ *Clock) {
+	const publishers, each = 64, 4
+	given := make([][]int, publishers)
+	must(t, together(publishers, func(w int) error {
+		for i := range each {
+			for {
+				before, _, err := s.Schemas.Find(context.Background(), "acme", "invoice", 0)
+				if err != nil && !fault.Is(err, fault.NotFound) {
+					return err
+				}
+				p := sampleSchema(w*each+i, "acme", "invoice", before.Revision)
+				_, v, err := s.Schemas.Publish(context.Background(), p)
+				if errors.Is(err, registry.ErrMoved) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				given[w] = append(given[w], v.Number)
+				break
+			}
+		}
+		return nil
+	}))
+	const all = publishers * each
+	numbers := slices.Sorted(slices.Values(slices.Concat(given...)))
+	for i, n := range numbers {
+		if n != i+1 {
+			t.Fatalf("the numbers given are %v, want 1 to %d once each", numbers, all)
+		}
+	}
+	for w := range given {
+		for i, n := range given[w] {
+			_, v, err := s.Schemas.Find(t.Context(), "acme", "invoice", n)
+			must(t, err)
+			if want := sampleSchema(w*each+i, "acme", "invoice", 0); v.Hash != want.Hash || !value.Identical(v.Schema, want.Version.Schema) {
+				t.Errorf("version %d holds another schema than its publisher was told", n)
+			}
+		}
+	}
+	one, _, err := s.Schemas.Find(t.Context(), "acme", "invoice", 0)
+	must(t, err)
+	if len(numbers) != all || one.Newest != all || one.Revision != all || counterOf(t, s) != all {
+		t.Errorf("got %d numbers, the newest %d, the revision %d and the counter %d, want %d of each", len(numbers), one.Newest, one.Revision, counterOf(t, s), all)
+	}
+}
