@@ -171,9 +171,11 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	if err != nil {
 		return nil, err
 	}
+	compiled := schema.NewCache(0)
+	schemas := a.register(compiled, answers)
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	if a.pipe, err = pipeline.New(pipeline.Deps{
-		Pool: a.pool, Schemas: schema.NewCache(0), Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
+		Pool: a.pool, Schemas: compiled, Registry: schemas, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
 		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline },
 	}); err != nil {
 		return nil, err

@@ -24,10 +24,12 @@ type exchange struct {
 	started time.Time
 	emit    func(Event) error // nil where nobody listens
 
-	schema   *schema.Schema // nil until resolved
-	attempts []provider.Attempt
-	asked    time.Duration // spent at providers and in pauses: not the platform's own
-	report   *Validation   // of the last judged attempt
+	schema *schema.Schema // nil until resolved
+	// reference is the version of a registered schema, as name@version; empty for any other.
+	reference string
+	attempts  []provider.Attempt
+	asked     time.Duration // spent at providers and in pauses: not the platform's own
+	report    *Validation   // of the last judged attempt
 }
 
 // normalised is an exchange whose texts are normalised.
@@ -168,6 +170,9 @@ type Event struct {
 func (x *exchange) failure(err error) *Failure {
 	f := &Failure{
 		Fault: fault.Of(err), RequestID: x.id, ClientRequestID: x.prompt.ClientRequestID, Validation: x.report, Attempts: x.attempts, Processing: time.Since(x.started),
+	}
+	if x.reference != "" && x.report != nil {
+		x.report.Schema = x.reference
 	}
 	f.Usage, f.Cost = total(x.attempts)
 	return f

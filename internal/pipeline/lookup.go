@@ -47,13 +47,21 @@ func (s lookup) put(ctx context.Context, f found) (struct{}, error) {
 	if f.result.coalesced {
 		return struct{}{}, nil // Whoever made the call keeps it.
 	}
-	err := s.tier.Put(ctx, f.key, f.entry(), f.prompt.Options.CacheTTL)
+	err := s.tier.Put(ctx, f.key, f.entry(), f.prompt.Options.CacheTTL, f.tags()...)
 	if err != nil {
 		s.meter.Cache("error")
 		return struct{}{}, nil
 	}
 	s.meter.Cache("store")
 	return struct{}{}, nil
+}
+
+// tags name what the answer was made from, so that withdrawing it drops the answer.
+func (f found) tags() []cache.Tag {
+	if f.reference == "" {
+		return nil
+	}
+	return cache.SchemaTags(string(f.who.Team), f.reference)
 }
 
 // entry writes what is kept of a result: the value and what explains it. Attempts and costs belong to the request that paid for them.

@@ -32,6 +32,7 @@ type History interface {
 type Deps struct {
 	Pool     *provider.Pool
 	Schemas  *schema.Cache
+	Registry Registry
 	Meta     *prompt.Writer
 	Language *language.Detector
 	Cache    cache.Tier
@@ -84,7 +85,7 @@ func New(d Deps) (*Pipeline, error) {
 		deps:      d,
 		admit:     admit{limiter: d.Limiter, meter: d.Meter},
 		check:     check{settings: d.Settings},
-		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings},
+		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings, registry: d.Registry},
 		lookup:    lookup{tier: d.Cache, meter: d.Meter},
 		detect:    detect{detector: d.Language},
 		record:    record{history: d.History, settings: d.Settings},

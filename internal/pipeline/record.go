@@ -29,7 +29,7 @@ type record struct {
 func (s record) do(ctx context.Context, o outcome) (struct{}, error) {
 	r := usage.Record{
 		RequestID: o.id, ClientRequestID: o.prompt.ClientRequestID, Team: o.who.Team, Key: o.who.Key, Time: o.started,
-		Private: o.prompt.Options.RedactLogs || !s.settings().StorePrompts,
+		Private: o.prompt.Options.RedactLogs || !s.settings().StorePrompts, Schema: o.reference,
 	}
 	if o.schema != nil {
 		hash := o.schema.Hash()

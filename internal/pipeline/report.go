@@ -19,6 +19,9 @@ func (report) do(_ context.Context, f found) (*Answer, error) {
 		},
 		ConfidenceSource: res.confidenceSource, Provider: res.provider, Model: res.model, Cached: f.hit, Coalesced: res.coalesced, CacheKey: f.key.String(),
 	}
+	if f.reference != "" {
+		a.Validation.Schema = f.reference
+	}
 	if f.prompt.Format != render.JSON {
 		a.Output = f.prompt.Format.Text(res.valid.Value())
 	}

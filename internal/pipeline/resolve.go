@@ -37,21 +37,16 @@ type resolve struct {
 	schemas  *schemas
 	pool     *provider.Pool
 	settings func() Settings
+	registry Registry
 }
 
 func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
-	r := resolved{exchange: c.exchange, schema: s.schemas.general}
-	if c.prompt.HasSchema {
-		compiled, err := s.schemas.cache.Compile(ctx, c.prompt.Schema, schema.Options{Limits: schema.Limits{Bytes: s.settings().SchemaBytes}})
-		if err != nil {
-			return r, inBody(err)
-		}
-		r.schema = compiled
-		if texts, known := sourceOf(&c.prompt); known {
-			r.schema = compiled.WithSource(texts...)
-		}
+	r := resolved{exchange: c.exchange}
+	compiled, err := s.callers(ctx, c)
+	if err != nil {
+		return r, err
 	}
-	c.exchange.schema = r.schema
+	r.schema, c.exchange.schema = compiled, compiled
 	candidates, err := s.candidates(c)
 	if err != nil {
 		return r, err
@@ -116,6 +111,9 @@ func cacheKey(r resolved) cache.Key {
 	b.Text("template", prompt.MetaPromptVersion)
 	hash := r.schema.Hash()
 	b.Bytes("schema", hash[:])
+	if r.reference != "" { // Of its own, so that the tags of an answer name every schema that it may be dropped by.
+		b.Text("reference", r.reference)
+	}
 	b.Text("provider", o.Provider)
 	b.Text("model", o.Model)
 	if len(r.who.Models) > 0 {
@@ -141,7 +139,7 @@ func cacheKey(r resolved) cache.Key {
 	return b.Key()
 }
 
-// schemaName is how a schema is called in answers: a reference once there is a registry, else the beginning of its content hash.
+// schemaName is how a schema without a name is called in answers: by the beginning of its content hash.
 func schemaName(s *schema.Schema) string {
 	if s == nil {
 		return ""

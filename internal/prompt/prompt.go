@@ -25,6 +25,8 @@ type Prompt struct {
 	Schema value.Value
 	// HasSchema tells a schema from none.
 	HasSchema bool
+	// SchemaRef names a registered schema in place of Schema, as name or name@version.
+	SchemaRef string
 	Format    render.Format
 	Stream    bool
 	Options   Options
@@ -56,7 +58,9 @@ type Options struct {
 	BypassCache       bool
 	Provider          string
 	Model             string
-	Temperature       float64
+	// Routing names the strategy that orders providers and models; empty is the configured one.
+	Routing     string
+	Temperature float64
 	// MaxTokens is the room of the first attempt; an answer that was cut gets more.
 	MaxTokens   int
 	Timeout     time.Duration

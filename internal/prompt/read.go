@@ -180,11 +180,20 @@ func readSchema(r *body.Reader, q *Prompt) {
 	case !ok:
 	case v.Kind() == value.KindObject:
 		q.Schema, q.HasSchema = v, true
+	case v.Kind() == value.KindString && !isReference(v.Text()):
+		r.Fault("schema", "pattern", "schema is a string that is not a reference to a registered schema", "Send name or name@version, such as invoice@3, or the schema itself as an object.")
 	case v.Kind() == value.KindString:
-		r.Fault("schema", "unsupported", "a schema reference needs the schema registry, which this version of promptd does not have", "Send the schema itself as an object.")
+		q.SchemaRef = v.Text()
 	default:
-		r.Fault("schema", "type", "schema must be a JSON Schema object", "Leave it out to get the default result schema.")
+		r.Fault("schema", "type", "schema must be a JSON Schema object, or a reference to a registered schema",
+			"Send an object, or name or name@version as a string. Leave it out to get the default result schema.")
 	}
+}
+
+// isReference tells what may be a reference from a schema that was sent as text. What it names is the registry's business.
+func isReference(text string) bool {
+	const most = 64 + len("@999999999")
+	return text != "" && len(text) <= most && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789_.-@") == ""
 }
 
 func readOptions(r *body.Reader, d Defaults) Options {
@@ -200,6 +209,7 @@ func readOptions(r *body.Reader, d Defaults) Options {
 		MaxAttempts:       int(r.Int("max_attempts", int64(d.MaxAttempts), 1, mostAttempts)),
 		CacheTTL:          time.Duration(r.Int("cache_ttl", int64(d.CacheTTL/time.Second), int64(leastTTL/time.Second), int64(mostTTL/time.Second))) * time.Second,
 		RedactLogs:        r.Bool("redact_logs", false),
+		Routing:           r.Enum("routing", "", "least-busy", "cost", "latency", "quality", "weighted"),
 	}
 	o.Coercion, _ = schema.ParseMode(r.Enum("coercion", "safe", "safe", "off", "lenient"))
 	refuse := func(field, hint string) {
@@ -213,9 +223,6 @@ func readOptions(r *body.Reader, d Defaults) Options {
 	}
 	if v, ok := r.Value("pii"); ok && (v.Kind() != value.KindString || v.Text() != "off") {
 		refuse("pii", "Leave it out, or send off.")
-	}
-	if r.Enum("routing", "least-busy", "least-busy", "cost", "latency", "quality", "weighted") != "least-busy" {
-		refuse("routing", "Leave it out, or send least-busy.")
 	}
 	if name, model, ok := strings.Cut(o.Model, "/"); ok && o.Provider != "" && name == o.Provider {
 		o.Model = model

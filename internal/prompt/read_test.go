@@ -52,6 +52,7 @@ func TestReadHonoursEveryOption(t *testing.T) {
 		{`{"prompt": "x", "format": "xml"}`, func(q *prompt.Prompt) { q.Format = render.XML }},
 		{`{"prompt": "x", "format": "yaml"}`, func(q *prompt.Prompt) { q.Format = render.YAML }},
 		{`{"prompt": "x", "format": "toon"}`, func(q *prompt.Prompt) { q.Format = render.TOON }},
+		{`{"prompt": "x", "schema": "invoice@3"}`, func(q *prompt.Prompt) { q.SchemaRef = "invoice@3" }},
 		{`{"prompt": "x", "schema": {"b": 1.50, "a": 2}}`, func(q *prompt.Prompt) {
 			q.HasSchema = true
 			q.Schema = value.Object(value.Member{Name: "b", Value: mustNumber("1.50")}, value.Member{Name: "a", Value: value.Int(2)})
@@ -69,7 +70,8 @@ func TestReadHonoursEveryOption(t *testing.T) {
 		{`{"prompt": "x", "options": {"model": "here/small"}}`, option(func(o *prompt.Options) { o.Model = "here/small" })},
 		{`{"prompt": "x", "options": {"provider": "here", "model": "here/org/small"}}`, option(func(o *prompt.Options) { o.Provider, o.Model = "here", "org/small" })},
 		{`{"prompt": "x", "options": {"provider": "here", "model": "org/small"}}`, option(func(o *prompt.Options) { o.Provider, o.Model = "here", "org/small" })},
-		{`{"prompt": "x", "options": {"routing": "least-busy"}}`, func(*prompt.Prompt) {}},
+		{`{"prompt": "x", "options": {"routing": "least-busy"}}`, option(func(o *prompt.Options) { o.Routing = "least-busy" })},
+		{`{"prompt": "x", "options": {"routing": "quality"}}`, option(func(o *prompt.Options) { o.Routing = "quality" })},
 		{`{"prompt": "x", "options": {"temperature": 0}}`, option(func(o *prompt.Options) { o.Temperature = 0 })},
 		{`{"prompt": "x", "options": {"temperature": 2}}`, option(func(o *prompt.Options) { o.Temperature = 2 })},
 		{`{"prompt": "x", "options": {"temperature": 7e-1}}`, option(func(o *prompt.Options) { o.Temperature = 0.7 })},
@@ -160,7 +162,9 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"prompt": "x", "template": "t"}`, [][3]string{{"/template", "unsupported", "template registry"}}},
 		{`{"template": "t", "parameters": {}}`, [][3]string{{"/template", "unsupported", "template registry"}}},
 		{`{"prompt": "x", "parameters": {}}`, [][3]string{{"/parameters", "unsupported", "template registry"}}},
-		{`{"prompt": "x", "schema": "invoice@3"}`, [][3]string{{"/schema", "unsupported", "schema registry"}}},
+		{`{"prompt": "x", "schema": ""}`, [][3]string{{"/schema", "pattern", "not a reference"}}},
+		{`{"prompt": "x", "schema": "Invoice@3"}`, [][3]string{{"/schema", "pattern", "not a reference"}}},
+		{`{"prompt": "x", "schema": "{\"type\": \"object\"}"}`, [][3]string{{"/schema", "pattern", "not a reference"}}},
 		{`{"prompt": "x", "schema": 5}`, [][3]string{{"/schema", "type", "schema must be a JSON Schema object"}}},
 		{`{"prompt": "x", "schema": null}`, [][3]string{{"/schema", "type", "schema must be a JSON Schema object"}}},
 		{`{"prompt": "x", "options": {"provenance": true}}`, [][3]string{{"/options/provenance", "unsupported", "provenance"}}},
@@ -168,10 +172,6 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"prompt": "x", "options": {"missing": null}}`, [][3]string{{"/options/missing", "type", "missing is null"}}},
 		{`{"prompt": "x", "options": {"pii": "mask"}}`, [][3]string{{"/options/pii", "unsupported", "pii"}}},
 		{`{"prompt": "x", "options": {"pii": {"mode": "mask"}}}`, [][3]string{{"/options/pii", "unsupported", "pii"}}},
-		{`{"prompt": "x", "options": {"routing": "cost"}}`, [][3]string{{"/options/routing", "unsupported", "routing"}}},
-		{`{"prompt": "x", "options": {"routing": "latency"}}`, [][3]string{{"/options/routing", "unsupported", "routing"}}},
-		{`{"prompt": "x", "options": {"routing": "quality"}}`, [][3]string{{"/options/routing", "unsupported", "routing"}}},
-		{`{"prompt": "x", "options": {"routing": "weighted"}}`, [][3]string{{"/options/routing", "unsupported", "routing"}}},
 		{`{"prompt": "x", "options": {"routing": "random"}}`, [][3]string{{"/options/routing", "enum", "least-busy"}}},
 
 		{`{"prompt": "x", "options": {"temperature": -0.01}}`, [][3]string{{"/options/temperature", "range", "from 0 to 2"}}},
