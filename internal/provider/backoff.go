@@ -43,12 +43,5 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Retryable reports whether the same call may work at the same provider later (routing.md, wire-formats.md section 0.2).
-func Retryable(o dialect.Outcome) bool {
-	switch o {
-	case dialect.RateLimited, dialect.OverloadedProvider, dialect.Timeout, dialect.Connection, dialect.Unknown, dialect.Invalid, dialect.Paused:
-		return true
-	default:
-		return false
-	}
-}
+// Retryable reports whether the same call may work at the same provider later.
+func Retryable(o dialect.Outcome) bool { return RuleOf(o).Repeat }

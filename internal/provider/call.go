@@ -21,11 +21,34 @@ const (
 	mostErrorBody = 64 << 10
 )
 
-// Call makes one call and gives the reply with the attempt's record; N, Mode and Cost are the caller's to fill. The error is a *dialect.Error. In a streamed call
-// each piece of text is handed to sink as it comes; whatever sink returns ends the call.
+// Call makes one call and gives the reply with the attempt's record; N is the caller's to fill. The error is a *dialect.Error. Where it is also an
+// [ErrNotSent], nothing was sent and there is no attempt to record. In a streamed call each piece of text is handed to sink as it comes;
+// whatever sink returns ends the call.
 func (p *Provider) Call(ctx context.Context, m *Model, c dialect.Call, sink func(text string) error) (dialect.Reply, Attempt, error) {
 	a := Attempt{Provider: p.account.Name, Model: m.Name, Mode: c.Output.Mode, StartedAt: time.Now()}
-	reply, err := p.call(ctx, m, c, sink, &a)
+	c.Model, c.Capability, c.Stream = m.Name, m.Capability, sink != nil
+	encoded, err := p.account.Dialect.Encode(c)
+	if err != nil {
+		failed := a.conclude(dialect.Reply{}, m, &dialect.Error{Outcome: dialect.BadRequest, Cause: err})
+		return dialect.Reply{}, a, failed
+	}
+	t, err := p.live.admit(ctx, m, estimate(&c, len(encoded.Body), int(p.live.track(m).output.Load())))
+	if err != nil {
+		failed := a.conclude(dialect.Reply{}, m, err)
+		return dialect.Reply{}, a, failed
+	}
+	var failed *dialect.Error
+	defer func() { t.settle(&a, failed) }()
+	a.Queue = time.Since(a.StartedAt)
+	reply, err := p.call(ctx, encoded, t.holder.credential, sink, &a)
+	if failed = a.conclude(reply, m, err); failed != nil {
+		return reply, a, failed
+	}
+	return reply, a, nil
+}
+
+// conclude fills in what became of the attempt, and gives its error as what it is; nil where there was none.
+func (a *Attempt) conclude(reply dialect.Reply, m *Model, err error) *dialect.Error {
 	a.Total = time.Since(a.StartedAt)
 	a.Usage, a.Outcome = reply.Usage, stopOutcome(reply.Stop)
 	var failed *dialect.Error
@@ -40,10 +63,9 @@ func (p *Provider) Call(ctx context.Context, m *Model, c dialect.Call, sink func
 		if failed.Usage.Known {
 			a.Usage = failed.Usage
 		}
-		err = failed
 	}
 	a.Cost = m.Price.Of(a.Usage)
-	return reply, a, err
+	return failed
 }
 
 func stopOutcome(s dialect.Stop) dialect.Outcome {
@@ -63,17 +85,7 @@ func stopOutcome(s dialect.Stop) dialect.Outcome {
 	}
 }
 
-func (p *Provider) call(ctx context.Context, m *Model, c dialect.Call, sink func(string) error, a *Attempt) (dialect.Reply, error) {
-	c.Model, c.Capability, c.Stream = m.Name, m.Capability, sink != nil
-	encoded, err := p.account.Dialect.Encode(c)
-	if err != nil {
-		return dialect.Reply{}, &dialect.Error{Outcome: dialect.BadRequest, Cause: err}
-	}
-	if err := p.enter(ctx); err != nil {
-		return dialect.Reply{}, transport(ctx, err)
-	}
-	defer p.leave()
-	a.Queue = time.Since(a.StartedAt)
+func (p *Provider) call(ctx context.Context, encoded dialect.Request, k Credential, sink func(string) error, a *Attempt) (dialect.Reply, error) {
 	// The attempt's own limit matters only where the request has more time than that.
 	if deadline, ok := ctx.Deadline(); p.account.Timeout > 0 && (!ok || time.Until(deadline) > p.account.Timeout) {
 		limited, cancel := context.WithTimeout(ctx, p.account.Timeout)
@@ -81,9 +93,9 @@ func (p *Provider) call(ctx context.Context, m *Model, c dialect.Call, sink func
 		ctx = limited
 	}
 	if sink != nil {
-		return p.stream(ctx, encoded, sink, a)
+		return p.stream(ctx, encoded, k, sink, a)
 	}
-	resp, err := p.send(ctx, encoded)
+	resp, err := p.send(ctx, encoded, k)
 	if err != nil {
 		return dialect.Reply{}, transport(ctx, err)
 	}
@@ -103,12 +115,12 @@ func (p *Provider) decode(r dialect.Response) (dialect.Reply, error) {
 	return p.account.Dialect.Decode(r)
 }
 
-func (p *Provider) stream(ctx context.Context, encoded dialect.Request, sink func(string) error, a *Attempt) (dialect.Reply, error) {
+func (p *Provider) stream(ctx context.Context, encoded dialect.Request, k Credential, sink func(string) error, a *Attempt) (dialect.Reply, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	first := time.AfterFunc(cmp.Or(p.account.FirstByteTimeout, math.MaxInt64), func() { cancel(errFirstByte) })
 	defer first.Stop()
-	resp, err := p.send(ctx, encoded)
+	resp, err := p.send(ctx, encoded, k)
 	if err != nil {
 		return dialect.Reply{}, transport(ctx, err)
 	}
@@ -162,17 +174,20 @@ func (b *begun) Read(p []byte) (int, error) {
 // errFirstByte is the cause of a cancellation for want of a first event.
 var errFirstByte = errors.New("no first byte within first_byte_timeout")
 
-func (p *Provider) send(ctx context.Context, encoded dialect.Request) (*http.Response, error) {
+func (p *Provider) send(ctx context.Context, encoded dialect.Request, k Credential) (*http.Response, error) {
 	target, err := p.target(encoded.Path)
 	if err != nil {
 		return nil, err
 	}
-	header := make(http.Header, len(p.account.Header)+len(encoded.Header)+1)
+	header := make(http.Header, len(p.account.Header)+len(encoded.Header)+2)
 	for name, values := range encoded.Header {
 		header[name] = values
 	}
 	for name, values := range p.account.Header {
 		header[name] = values
+	}
+	if k.Header != "" {
+		header.Set(k.Header, k.Value)
 	}
 	request := (&http.Request{
 		Method: encoded.Method, URL: target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -250,26 +265,4 @@ func transport(ctx context.Context, err error) *dialect.Error {
 		e.Outcome = dialect.Invalid
 	}
 	return e
-}
-
-// enter waits for a slot. Who waits counts as in flight: a provider with few slots and a long queue is the busier one.
-func (p *Provider) enter(ctx context.Context) error {
-	p.inFlight.Add(1)
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		p.inFlight.Add(-1)
-		return ctx.Err()
-	}
-}
-
-func (p *Provider) leave() {
-	p.inFlight.Add(-1)
-	<-p.slots
 }

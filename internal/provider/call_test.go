@@ -173,8 +173,8 @@ func TestFaultsAreOutcomes(t *testing.T) {
 			service := providertest.New(t, providertest.Settings{
 				Slow: 10 * time.Millisecond, Stall: 10 * time.Millisecond, Shares: providertest.Shares{Transport: 1}, Faults: []providertest.Fault{fault},
 			})
-			p := account(t, service.URL(), nil)
 			for i := range n {
+				p := account(t, service.URL(), nil) // A new one each time: what asked to be left alone would be.
 				var sink func(string) error
 				if i%2 == 1 {
 					sink = func(string) error { return nil }
@@ -393,7 +393,7 @@ func TestSlotsBoundTheCallsUnderWay(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, a, err := p.Call(ctx, &p.Models()[0], question("y"), nil)
-	if failed := failure(t, err); failed.Outcome != dialect.Timeout || a.Status != 0 || service.Requests() != slots {
+	if failed := failure(t, err); failed.Outcome != dialect.OverloadedProvider || !errors.Is(err, provider.ErrBusy) || a.Status != 0 || service.Requests() != slots {
 		t.Errorf("%v, %+v after %d requests", err, a, service.Requests())
 	}
 	gone, leave := context.WithCancel(t.Context())

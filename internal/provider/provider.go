@@ -34,7 +34,13 @@ type Account struct {
 	FirstByteTimeout time.Duration
 	// MaxConcurrency bounds the calls under way at once; further ones wait within their deadline.
 	MaxConcurrency int
-	Models         []Model
+	// Credentials are used in turn; each is one more header. They are never logged.
+	Credentials []Credential
+	// Limits are the account's own at the service.
+	Limits Limits
+	// Breaker says when a model of the account is left alone.
+	Breaker BreakerConfig
+	Models  []Model
 	// LastResort providers are candidates only where no other is configured, or when pinned.
 	LastResort bool
 	// Weight is the share of requests under the weighted strategy; 0 is asked where nobody else is left.
@@ -60,11 +66,10 @@ type Model struct {
 
 // Provider is an account at a model service. It is safe for concurrent use.
 type Provider struct {
-	account  Account
-	base     *url.URL
-	client   *http.Client
-	slots    chan struct{} // one per call under way: its capacity is MaxConcurrency
-	inFlight atomic.Int64
+	account Account
+	base    *url.URL
+	client  *http.Client
+	live    *live
 }
 
 // New makes a provider that speaks over the transport.
@@ -81,7 +86,7 @@ func New(a Account, transport http.RoundTripper) (*Provider, error) {
 		a.MaxConcurrency = 64
 	}
 	return &Provider{
-		account: a, base: base, slots: make(chan struct{}, a.MaxConcurrency),
+		account: a, base: base, live: newLive(&a),
 		// A service that answers with a redirect would be sent the credentials elsewhere.
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}, nil
@@ -125,7 +130,10 @@ func (p *Provider) Weight() int { return p.account.Weight }
 func (p *Provider) Region() string { return p.account.Region }
 
 // InFlight counts the calls under way and those that wait for a slot.
-func (p *Provider) InFlight() int { return int(p.inFlight.Load()) }
+func (p *Provider) InFlight() int {
+	inside, waiting, _ := p.live.slots.load()
+	return inside + waiting
+}
 
 // BaseURL is the service's address.
 func (p *Provider) BaseURL() string { return p.account.BaseURL }
@@ -151,8 +159,20 @@ func NewPool(providers ...*Provider) *Pool {
 	return &p
 }
 
-// Set exchanges the providers.
-func (p *Pool) Set(providers []*Provider) { p.providers.Store(&providers) }
+// Set exchanges the providers. What is known of an account that was there before, by its name and address, goes on: a reload must not send everybody to a
+// service that is down, nor forget that one wants to be left alone. The providers were not in use before.
+func (p *Pool) Set(providers []*Provider) {
+	if before := p.providers.Load(); before != nil {
+		for _, after := range providers {
+			for _, old := range *before {
+				if old != after && old.Name() == after.Name() && old.BaseURL() == after.BaseURL() {
+					after.live.adopt(old.live, &after.account)
+				}
+			}
+		}
+	}
+	p.providers.Store(&providers)
+}
 
 // Providers lists the providers in the order of the configuration.
 func (p *Pool) Providers() []*Provider { return *p.providers.Load() }
