@@ -15,7 +15,7 @@ func levels() [][]string {
 		},
 		{"internal/value", "internal/key", "internal/limit", "internal/config", "internal/local"},
 		{"internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage"},
-		{"internal/schema/lowering", "internal/repair/damage", "internal/provider/providertest/instance"},
+		{"internal/schema/lowering", "internal/schema/compat", "internal/schema/infer", "internal/repair/damage", "internal/provider/providertest/instance"},
 		{"internal/dialect", "internal/schema/lint"},
 		{"internal/prompt", "internal/provider", "internal/registry"},
 		{"internal/pipeline"},
