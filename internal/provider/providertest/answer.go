@@ -22,9 +22,12 @@ type memory struct {
 	schemas   map[digest]known
 	answers   map[answerKey]value.Value
 	once      map[uint64]struct{} // bodies that came
-	responses map[string][]byte
+	responses map[asked][]byte
 	size      int // bytes of responses and of their keys
 }
+
+// asked is a request by its address and body: the address of some wire forms says whether a stream is wanted.
+type asked struct{ path, body string }
 
 // known is a schema with its judge, which is nil where the schema does not compile.
 type known struct {
@@ -43,15 +46,15 @@ const (
 	mostResponses  = 64 << 20 // bytes
 )
 
-func (m *memory) response(body []byte) ([]byte, bool) {
+func (m *memory) response(path string, body []byte) ([]byte, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	r, ok := m.responses[string(body)]
+	r, ok := m.responses[asked{path, string(body)}]
 	return r, ok
 }
 
 // rememberResponse keeps the response to a body that comes for the second time: most bodies of a long run never come again, and would fill the memory.
-func (m *memory) rememberResponse(body, response []byte, d digest) {
+func (m *memory) rememberResponse(path string, body, response []byte, d digest) {
 	const most = 1 << 16
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,9 +66,9 @@ func (m *memory) rememberResponse(body, response []byte, d digest) {
 		return
 	}
 	if m.size += len(body) + len(response); m.responses == nil || m.size > mostResponses {
-		m.responses, m.size = map[string][]byte{}, len(body)+len(response)
+		m.responses, m.size = map[asked][]byte{}, len(body)+len(response)
 	}
-	m.responses[string(body)] = response
+	m.responses[asked{path, string(body)}] = response
 }
 
 // know gives the schema of a raw text.
@@ -121,8 +124,11 @@ func (m *memory) instance(k known, key answerKey, seed uint64) value.Value {
 
 // complete decodes what parse left raw: the messages where they are wanted, and the schema.
 func (s *Server) complete(p *parsed, all bool) (known, answerKey) {
-	if all || p.schema == nil {
-		p.Messages = readMessages(p.messages)
+	if all || p.schema == nil || s.settings.NoVision {
+		p.readMessages()
+	}
+	if s.settings.NoVision && p.Images > 0 {
+		p.refuse("This model does not support image inputs.")
 	}
 	key := answerKey{variant: p.digest.word(3) % variants}
 	var k known
@@ -134,7 +140,7 @@ func (s *Server) complete(p *parsed, all bool) (known, answerKey) {
 			return v, err == nil && (v.Kind() == value.KindObject || v.Kind() == value.KindBool)
 		})
 		if k.fault {
-			p.bad = or(p.bad, "Invalid schema for response_format: it is not a JSON Schema")
+			p.rejectSchema("Invalid schema for response_format: ", "it is not a JSON Schema")
 		}
 	default:
 		k.fault = true
@@ -145,7 +151,7 @@ func (s *Server) complete(p *parsed, all bool) (known, answerKey) {
 			}
 		}
 		if !k.fault {
-			p.Form = "prompt"
+			p.Form = formPrompt
 		}
 	}
 	if !k.fault {
@@ -212,12 +218,12 @@ func (s *Server) choose(p *parsed, k known, key answerKey) (choice, *rand.Rand) 
 		}
 	case drawn(shares.Truncated):
 		if tokens := tokens(text); len(tokens) > 1 {
-			c.class, c.Stop, c.Text = Truncated, "length", join(tokens[:1+rng.IntN(len(tokens)-1)])
+			c.class, c.Stop, c.Text = Truncated, stopLength, join(tokens[:1+rng.IntN(len(tokens)-1)])
 		}
 	case drawn(shares.Refused):
 		c.class, c.Text, c.Refusal = Refused, "", "I'm sorry, but I can't help with that."
 	case drawn(shares.Filtered):
-		c.class, c.Stop, c.Text = Filtered, "content_filter", ""
+		c.class, c.Stop, c.Text = Filtered, stopFiltered, ""
 	}
 	return c, rng
 }

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -66,20 +67,30 @@ func (c *conn) answer(r *http.Request) bool {
 	s := c.server
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
+	w, ok := s.wireOf(r)
 	switch {
-	case s.settings.Key != "" && r.Header.Get("Authorization") != "Bearer "+s.settings.Key && r.URL.Path != "/health":
-		return c.send(http.StatusUnauthorized, nil, errorBody("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"))
-	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/chat/completions"):
-		return c.complete(r)
-	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/models"):
-		return c.send(http.StatusOK, nil, s.models())
 	case r.Method == http.MethodGet && r.URL.Path == "/health":
 		return c.send(http.StatusOK, nil, []byte(`{"status":"ok"}`))
-	case strings.HasSuffix(r.URL.Path, "/chat/completions"):
+	case ok && !w.traits().keyed(r, s.settings.Key):
+		return c.sendFailure(w, Unauthorized)
+	case !ok && !bearer(r, s.settings.Key):
+		return c.sendFailure(chat{}, Unauthorized)
+	case ok && r.Method == http.MethodPost:
+		return c.complete(w, r)
+	case ok:
 		return c.send(http.StatusMethodNotAllowed, http.Header{"Allow": {"POST"}}, errorBody("Method not allowed.", "invalid_request_error", ""))
+	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/models"):
+		return c.send(http.StatusOK, nil, s.models())
 	default:
 		return c.send(http.StatusNotFound, nil, errorBody("Unknown request URL.", "invalid_request_error", "unknown_url"))
 	}
+}
+
+// sendFailure sends an error in the wire form's words.
+func (c *conn) sendFailure(w wire, fault Fault) bool {
+	r := w.fail(failure{fault: fault})
+	_, err := c.Write(append(appendHead(nil, r.status, r.header, r.contentType, r.size()), bytes.Join(r.pieces, nil)...))
+	return err == nil
 }
 
 func (s *Server) models() []byte {
@@ -109,13 +120,13 @@ func (s *Server) plain() bool {
 	return len(s.queue) == 0
 }
 
-// complete answers a chat completion.
-func (c *conn) complete(r *http.Request) bool {
+// complete answers a request for an answer.
+func (c *conn) complete(w wire, r *http.Request) bool {
 	s := c.server
 	n := int(s.requests.Add(1))
 	plain := s.plain()
 	if plain {
-		if response, ok := s.memory.response(c.body); ok {
+		if response, ok := s.memory.response(r.URL.Path, c.body); ok {
 			if left := c.wait(s.settings.Latency, nil); left {
 				return false
 			}
@@ -126,28 +137,31 @@ func (c *conn) complete(r *http.Request) bool {
 	if !plain {
 		c.body = slices.Clone(c.body) // The record, and whoever is asked for an answer, may keep it.
 	}
-	p := parse(c.body)
-	p.N, p.Path, p.Header = n, r.URL.Path, r.Header
+	p := s.parse(w, c.body, r)
+	p.N = n
 	k, key := s.complete(&p, !plain)
+	p.Bad = p.bad
 	reply, queued := s.dequeue(&p)
-	x := exchange{conn: c, record: Exchange{Request: p.Request, Class: Scripted}, reply: reply}
-	if p.bad != "" && !queued {
-		x.reply = Reply{Status: http.StatusBadRequest, Body: string(errorBody(p.bad, "invalid_request_error", ""))}
-		queued = true
-	}
+	x := exchange{conn: c, wire: w, record: Exchange{Request: p.Request, Class: Scripted}, reply: reply}
 	chosen, rng := choice{Reply: x.reply, class: Scripted}, chance(s, &p)
-	if !queued {
+	switch {
+	case queued:
+	case p.bad != "":
+		chosen.Fault, x.message = Fault(or(string(p.fault), string(BadRequest))), p.bad
+	default:
 		chosen, rng = s.choose(&p, k, key)
 	}
 	x.reply, x.record.Class, x.record.Damage, x.record.Fault, x.rng = chosen.Reply, chosen.class, chosen.damage, chosen.Fault, rng
-	if !plain {
-		x.kept = new(Exchange)
-		*x.kept = x.record
-		s.keep(x.kept)
+	if !plain || x.record.Fault != "" {
+		if s.settings.Keep > 0 {
+			x.kept = new(Exchange)
+			*x.kept = x.record
+			s.keep(x.kept)
+		}
 		return x.run()
 	}
 	response := x.ordinary()
-	s.memory.rememberResponse(c.body, response, p.digest)
+	s.memory.rememberResponse(r.URL.Path, c.body, response, p.digest)
 	if left := c.wait(s.settings.Latency, nil); left {
 		return false
 	}
@@ -175,9 +189,11 @@ func (s *Server) dequeue(p *parsed) (Reply, bool) {
 	return reply, true
 }
 
+const contentJSON = "application/json"
+
 // send writes a whole answer of JSON.
 func (c *conn) send(status int, header http.Header, body []byte) bool {
-	_, err := c.Write(append(appendHead(nil, status, header, "application/json", len(body)), body...))
+	_, err := c.Write(append(appendHead(nil, status, header, contentJSON, len(body)), body...))
 	return err == nil
 }
 

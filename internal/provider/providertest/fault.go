@@ -5,7 +5,8 @@ import "slices"
 // Fault is a way in which an exchange goes wrong, but for the answer's text.
 type Fault string
 
-// The faults. Those up to Stalled pass: the same request may work again. The others are refusals of the request or of the account.
+// The faults. Those up to Stalled pass: the same request may work again. Those up to Trailing are drawn only where they are named: some of them cost time. The
+// others are refusals of the request or of the account.
 const (
 	RateLimited      Fault = "rate_limited"       // 429 that asks to wait, in one of the forms in use
 	Overloaded       Fault = "overloaded"         // 503
@@ -21,6 +22,14 @@ const (
 	NoEnd            Fault = "no_end"             // the body ends in order, the JSON or the stream does not
 	SlowFirstByte    Fault = "slow_first_byte"    // right, after Settings.Slow
 	Stalled          Fault = "stalled"            // some bytes at most, then nothing for Settings.Stall, then a cut
+
+	Reset        Fault = "reset"         // the connection is reset within the body or the stream
+	StalledFirst Fault = "stalled_first" // the headers, then nothing for Settings.Stall, then a cut
+	StalledLater Fault = "stalled_later" // … some of the body, then nothing
+	Drip         Fault = "drip"          // right, byte by byte, with Settings.Drip between two
+	Oversize     Fault = "oversize"      // an answer that never ends, of 64 MiB
+	Garbage      Fault = "garbage"       // 200 with bytes that mean nothing
+	Trailing     Fault = "trailing"      // right, with bytes that mean nothing behind the answer
 
 	Unauthorized    Fault = "unauthorized"     // 401
 	QuotaExceeded   Fault = "quota_exceeded"   // 429 insufficient_quota
@@ -42,7 +51,8 @@ func Transient() []Fault {
 
 // Faults lists all faults.
 func Faults() []Fault {
-	return append(Transient(), Unauthorized, QuotaExceeded, BadRequest, SchemaRejected, ContextExceeded, ContentBlocked, TooLarge, Redirected)
+	return append(Transient(), Reset, StalledFirst, StalledLater, Drip, Oversize, Garbage, Trailing,
+		Unauthorized, QuotaExceeded, BadRequest, SchemaRejected, ContextExceeded, ContentBlocked, TooLarge, Redirected)
 }
 
 func (f Fault) known() bool { return slices.Contains(Faults(), f) }

@@ -1,14 +1,15 @@
 // Package providertest is a scripted model service over real HTTP, for tests and benchmarks. It is never part of an answer in production.
 //
-// It speaks chat completions as openai and llamacpp do, whole and streamed. A request that carries a schema (response_format, a forced tool, a grammar of
-// llguidance, or a schema in the prompt) is answered with a valid instance that is made up by chance and seed; a queue of replies, or a function, can
-// say otherwise. On top of that it fails as services do, by shares of all requests: answers that break the schema, answers in broken JSON of every
-// kind that package repair knows, truncation, refusals, error statuses, and faults at the wire such as cut, stalled and miscounted answers.
+// It speaks the wire forms of all dialects ([Wires]), whole and streamed: each lies in a file of its own, and what its service takes as a request in a JSON Schema
+// under requests, to which requests are held. A request that carries a schema (in its native place, in a forced tool, in a grammar, or in the prompt) is
+// answered with a valid instance that is made up by chance and seed; a queue of replies, or a function, can say otherwise. On top of that it fails as services
+// do, by shares of all requests: answers that break the schema, answers in broken JSON of every kind that package repair knows, truncation, refusals, errors
+// in each service's own words, and faults at the wire such as cut, stalled and miscounted answers.
 //
 // In a test:
 //
 //	service := providertest.New(t, providertest.Settings{Seed: 1})
-//	account.BaseURL = service.URL() + "/v1" // openai; llamacpp takes service.URL() as it is
+//	account.BaseURL = service.URL() + "/v1" // openai and openai-responses; gemini takes /v1beta, the others service.URL() as it is
 //	service.Queue(providertest.Reply{Status: 503}, providertest.Reply{Text: `{"n": 1}`})
 //	… service.Exchanges() …
 //
@@ -33,7 +34,13 @@ import (
 type Settings struct {
 	// Seed is where all chance begins.
 	Seed uint64
-	// Key is the bearer key that requests must bring; empty lets everyone in.
+	// Wire is the one wire form that is spoken, strictly: requests that are not as its service takes them are refused. Empty speaks all, by the request's address:
+	// chat completions then take what any service of their form does, the others are as strict.
+	Wire Wire
+	// NoVision refuses requests with images.
+	NoVision bool
+	// Key is the key that requests must bring, in the wire form's own header; empty lets everyone in. Bedrock's requests are signed or bring a bearer key in
+	// any case; the key is then that of the signature's credential.
 	Key string
 	// Models are named by GET /v1/models; requests may name any.
 	Models []string
@@ -54,6 +61,8 @@ type Settings struct {
 	RetryAfter time.Duration
 	// Slow is the wait of a slow first byte (300 ms by default), Stall how long a stalled answer is kept open before it is cut (2 s by default).
 	Slow, Stall time.Duration
+	// Drip is the wait between two bytes of the fault Drip; 1 ms by default.
+	Drip time.Duration
 	// NoLogprobs and NoUsage make a service that does not give them, whatever is asked.
 	NoLogprobs, NoUsage bool
 	// Keep is how many of the last exchanges are kept for Exchanges; 0 is 1,000 for New and none for Listen, less than 0 is none.
@@ -95,6 +104,7 @@ type Server struct {
 	inFlight atomic.Int64
 	accepted sync.WaitGroup
 	memory   memory
+	checks   checks
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
@@ -129,6 +139,9 @@ func Listen(address string, s Settings) (*Server, error) {
 			return nil, fmt.Errorf("scripted provider: there is no fault %q", string(f))
 		}
 	}
+	if !s.Wire.known() {
+		return nil, fmt.Errorf("scripted provider: there is no wire form %q", string(s.Wire))
+	}
 	if s.RetryAfter <= 0 {
 		s.RetryAfter = 20 * time.Millisecond
 	}
@@ -137,6 +150,9 @@ func Listen(address string, s Settings) (*Server, error) {
 	}
 	if s.Stall <= 0 {
 		s.Stall = 2 * time.Second
+	}
+	if s.Drip <= 0 {
+		s.Drip = time.Millisecond
 	}
 	if len(s.Faults) == 0 {
 		s.Faults = Transient()
@@ -151,10 +167,10 @@ func Listen(address string, s Settings) (*Server, error) {
 	return server, nil
 }
 
-// URL is the server's address without a path. The dialect llamacpp takes it as it is, openai with /v1 behind it.
+// URL is the server's address without a path. The dialects openai and openai-responses take it with /v1 behind it, gemini with /v1beta, the others as it is.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// Requests counts the chat completions that came.
+// Requests counts the requests for answers that came, those of a wrong form too.
 func (s *Server) Requests() int { return int(s.requests.Load()) }
 
 // InFlight counts the requests that are being answered.

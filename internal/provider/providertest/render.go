@@ -1,9 +1,7 @@
 package providertest
 
 import (
-	"encoding/hex"
 	"math/rand/v2"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/value"
@@ -12,8 +10,11 @@ import (
 // created is when all answers were made: a clock would make them differ from run to run.
 const created = 1_764_000_000
 
-// defaultModel is named where the request names none.
-const defaultModel = "scripted"
+// defaultModel is named where the request names none, defaultTool where it names no tool.
+const (
+	defaultModel = "scripted"
+	defaultTool  = "result"
+)
 
 // tokens cuts a text into pieces of four bytes, whole characters each.
 func tokens(text string) []string {
@@ -38,35 +39,47 @@ func join(tokens []string) string {
 	return text
 }
 
-// message is an answer that is ready to be written in either form.
+// The words in which a reply says why it stops; wire forms have their own for them, and send any other as it is.
+const (
+	stopDone     = "stop"
+	stopLength   = "length"
+	stopFiltered = "content_filter"
+	stopTool     = "tool_calls"
+)
+
+// message is an answer that is ready to be written in any form.
 type message struct {
 	request *Request
 	reply   *Reply
 	tokens  []string
+	refusal string
 	stop    string
-	usage   string // its JSON; empty where there is none
+	usage   *Usage // nil where there is none
 	// surprise makes log-probabilities; nil where none are told.
 	surprise *rand.Rand
 }
 
-func (s *Server) message(r *Request, reply *Reply, rng *rand.Rand) message {
-	m := message{request: r, reply: reply, tokens: reply.Chunks, stop: reply.Stop}
+func (s *Server) message(r *Request, reply *Reply, of traits, rng *rand.Rand) message {
+	m := message{request: r, reply: reply, tokens: reply.Chunks, refusal: reply.Refusal, stop: reply.Stop}
 	if m.tokens == nil {
 		m.tokens = tokens(reply.Text)
 	}
+	if m.refusal != "" && !of.refuses {
+		m.tokens, m.refusal = tokens(m.refusal), ""
+	}
 	if r.MaxTokens > 0 && len(m.tokens) > r.MaxTokens && reply.Chunks == nil {
-		m.tokens, m.stop = m.tokens[:r.MaxTokens], "length"
+		m.tokens, m.stop = m.tokens[:r.MaxTokens], stopLength
 	}
-	if m.stop == "" {
-		m.stop = "stop"
-	}
+	m.stop = or(m.stop, stopDone)
 	if !reply.NoUsage && !s.settings.NoUsage {
-		u := reply.Usage
-		if u == nil {
+		m.usage = reply.Usage
+		if m.usage == nil {
 			const size = 4
-			u = &Usage{PromptTokens: (len(r.Body) + size - 1) / size, CompletionTokens: len(m.tokens) + len(tokens(reply.Refusal))}
+			thought := len(tokens(reply.Thought))
+			m.usage = &Usage{
+				PromptTokens: (len(r.Body) + size - 1) / size, CompletionTokens: len(m.tokens) + len(tokens(m.refusal)) + thought, ReasoningTokens: thought,
+			}
 		}
-		m.usage = string(u.append(nil))
 	}
 	if r.Logprobs && !s.settings.NoLogprobs {
 		m.surprise = rng
@@ -74,147 +87,63 @@ func (s *Server) message(r *Request, reply *Reply, rng *rand.Rand) message {
 	return m
 }
 
-func (u *Usage) append(dst []byte) []byte {
-	dst = strconv.AppendInt(append(dst, `{"prompt_tokens":`...), int64(u.PromptTokens), 10)
-	dst = strconv.AppendInt(append(dst, `,"completion_tokens":`...), int64(u.CompletionTokens), 10)
-	dst = strconv.AppendInt(append(dst, `,"total_tokens":`...), int64(u.PromptTokens+u.CompletionTokens), 10)
-	dst = strconv.AppendInt(append(dst, `,"prompt_tokens_details":{"cached_tokens":`...), int64(u.CachedTokens), 10)
-	dst = strconv.AppendInt(append(dst, `},"completion_tokens_details":{"reasoning_tokens":`...), int64(u.ReasoningTokens), 10)
-	return append(dst, `}}`...)
-}
-
 // text is what comes out, after max_tokens.
 func (m *message) text() string { return join(m.tokens) }
+
+// called reports whether the answer is a call of the request's tool.
+func (m *message) called() bool { return m.request.Form == formTool && m.refusal == "" }
+
+func (m *message) model() string { return or(m.request.Model, defaultModel) }
+
+func (m *message) tool() string { return or(m.request.Tool, defaultTool) }
+
+// id names the answer, with the service's own prefix.
+func (m *message) id(prefix string) string {
+	return prefix + requestID(&m.request.digest)[len("req_"):]
+}
+
+// word gives the service's own word for why the answer stops; pairs are of words of a reply and of the service.
+func (m *message) word(pairs ...[2]string) string {
+	for _, p := range pairs {
+		if p[0] == m.stop {
+			return p[1]
+		}
+	}
+	return m.stop
+}
+
+// arguments are a call's arguments as a value. A service that sends them so can't send broken ones: those are empty.
+func (m *message) arguments() value.Value {
+	v, err := value.DecodeString(m.text(), value.Limits{})
+	if err != nil || v.Kind() != value.KindObject {
+		return value.Object()
+	}
+	return v
+}
+
+// logprob draws how sure the model was of a token.
+func (m *message) logprob() float64 {
+	p := -0.05 * m.surprise.Float64()
+	if m.surprise.IntN(10) == 0 {
+		p -= 2 * m.surprise.Float64()
+	}
+	return p
+}
 
 // quoted writes a text as JSON. Text of a model may hold bytes that are no UTF-8, and goes out with them.
 func quoted(dst []byte, text string) []byte { return value.AppendQuoted(dst, text) }
 
-func (m *message) head(dst []byte, object string) []byte {
-	dst = append(dst, `{"id":"chatcmpl-`...)
-	const idBytes = 9
-	dst = hex.AppendEncode(dst, m.request.digest[:idBytes])
-	dst = append(append(dst, `","object":"`...), object...)
-	dst = strconv.AppendInt(append(dst, `","created":`...), created, 10)
-	model := m.request.Model
-	if model == "" {
-		model = defaultModel
-	}
-	return quoted(append(dst, `,"model":`...), model)
-}
+// member is a member of an object that is written.
+func member(name string, v value.Value) value.Member { return value.Member{Name: name, Value: v} }
 
-// whole writes the answer in one piece.
-func (m *message) whole() []byte {
-	dst := m.head(make([]byte, 0, 1024), "chat.completion")
-	dst = append(dst, `,"choices":[{"index":0,"message":{"role":"assistant","content":`...)
-	switch {
-	case m.reply.Refusal != "":
-		dst = append(dst, `null,"refusal":`...)
-		dst = quoted(dst, m.reply.Refusal)
-	case m.request.Form == "tool":
-		dst = append(dst, `null,"refusal":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"result","arguments":`...)
-		dst = append(quoted(dst, m.text()), `}}]`...)
-	default:
-		dst = append(quoted(dst, m.text()), `,"refusal":null`...)
-	}
-	dst = append(dst, `},"logprobs":`...)
-	dst = m.logprobs(dst, m.tokens)
-	dst = quoted(append(dst, `,"finish_reason":`...), m.stop)
-	dst = append(dst, `}]`...)
-	if m.usage != "" {
-		dst = append(append(dst, `,"usage":`...), m.usage...)
-	}
-	return append(dst, '}')
-}
+func object(members ...value.Member) value.Value { return value.Object(members...) }
 
-func (m *message) logprobs(dst []byte, tokens []string) []byte {
-	if m.surprise == nil || m.reply.Refusal != "" {
-		return append(dst, "null"...)
-	}
-	dst = append(dst, `{"content":[`...)
-	for i, token := range tokens {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		p := -0.05 * m.surprise.Float64()
-		if m.surprise.IntN(10) == 0 {
-			p -= 2 * m.surprise.Float64()
-		}
-		dst = quoted(append(dst, `{"token":`...), token)
-		dst = strconv.AppendFloat(append(dst, `,"logprob":`...), p, 'f', 6, 64)
-		dst = append(dst, `,"top_logprobs":[`...)
-		if m.request.topLogprobs > 0 {
-			dst = quoted(append(dst, `{"token":`...), token)
-			dst = append(strconv.AppendFloat(append(dst, `,"logprob":`...), p, 'f', 6, 64), '}')
-		}
-		dst = append(dst, `]}`...)
-	}
-	return append(dst, `],"refusal":null}`...)
-}
+func str(s string) value.Value { return value.String(s) }
 
-// stream writes the answer as events, the last of which is [DONE].
-func (m *message) stream() [][]byte {
-	var events [][]byte
-	event := func(delta func([]byte) []byte, tokens []string, stop string) {
-		dst := m.head(append(make([]byte, 0, 256), "data: "...), "chat.completion.chunk")
-		dst = append(dst, `,"choices":[{"index":0,"delta":{`...)
-		dst = append(delta(dst), `},"logprobs":`...)
-		if len(tokens) == 0 {
-			dst = append(dst, "null"...)
-		} else {
-			dst = m.logprobs(dst, tokens)
-		}
-		dst = append(dst, `,"finish_reason":`...)
-		if stop == "" {
-			dst = append(dst, "null"...)
-		} else {
-			dst = quoted(dst, stop)
-		}
-		events = append(events, append(dst, "}]}\n\n"...))
-	}
-	event(func(dst []byte) []byte { return append(dst, `"role":"assistant","content":""`...) }, nil, "")
-	if m.reply.Refusal != "" {
-		for _, t := range tokens(m.reply.Refusal) {
-			event(func(dst []byte) []byte { return quoted(append(dst, `"refusal":`...), t) }, nil, "")
-		}
-	} else {
-		for i, t := range m.tokens {
-			event(func(dst []byte) []byte { return m.fragment(dst, i, t) }, m.tokens[i:i+1], "")
-		}
-	}
-	event(func(dst []byte) []byte { return dst }, nil, m.stop)
-	if m.usage != "" && m.request.includeUsage {
-		dst := m.head(append(make([]byte, 0, 256), "data: "...), "chat.completion.chunk")
-		dst = append(append(dst, `,"choices":[],"usage":`...), m.usage...)
-		events = append(events, append(dst, "}\n\n"...))
-	}
-	return append(events, []byte("data: [DONE]\n\n"))
-}
+func num(n int) value.Value { return value.Int(int64(n)) }
 
-// fragment writes the i-th piece of the answer, or of the tool's arguments.
-func (m *message) fragment(dst []byte, i int, text string) []byte {
-	if m.request.Form != "tool" {
-		return quoted(append(dst, `"content":`...), text)
-	}
-	dst = append(dst, `"tool_calls":[{"index":0,`...)
-	if i == 0 {
-		dst = append(dst, `"id":"call_1","type":"function",`...)
-	}
-	dst = append(dst, `"function":{`...)
-	if i == 0 {
-		dst = append(dst, `"name":"result",`...)
-	}
-	return append(quoted(append(dst, `"arguments":`...), text), `}}]`...)
-}
-
-// errorBody is an error as OpenAI words it.
-func errorBody(message, kind, code string) []byte {
-	dst := quoted([]byte(`{"error":{"message":`), message)
-	dst = quoted(append(dst, `,"type":`...), kind)
-	dst = append(dst, `,"param":null,"code":`...)
-	if code == "" {
-		dst = append(dst, "null"...)
-	} else {
-		dst = quoted(dst, code)
-	}
-	return append(dst, `}}`...)
+// named is an event of a stream that has a name, as server-sent events.
+func named(name string, data value.Value) []byte {
+	dst := append(append([]byte("event: "), name...), "\ndata: "...)
+	return append(data.Append(dst), "\n\n"...)
 }

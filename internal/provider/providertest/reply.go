@@ -14,7 +14,10 @@ type Reply struct {
 	Chunks []string
 	// Refusal is said instead of an answer.
 	Refusal string
-	// Stop is the native finish_reason; "stop" by default, and "length" where the request's max_tokens cut the answer.
+	// Thought is what the model thinks before it answers, where the wire form has a place for that.
+	Thought string
+	// Stop is why the answer ends: "stop" by default, and "length" where the request's limit cut the answer. These words of chat completions, "tool_calls" and
+	// "content_filter" too, are sent in the wire form's own words; any other is sent as it is.
 	Stop string
 	// Usage is what the answer costs; nil counts tokens of four bytes.
 	Usage *Usage
@@ -26,8 +29,9 @@ type Reply struct {
 	Header http.Header
 	Body   string
 
-	// Fault is what goes wrong with it.
+	// Fault is what goes wrong with it; CutAt is after how many bytes of the body it does, for faults within one, and 0 leaves that to chance.
 	Fault Fault
+	CutAt int
 	// Delay is the wait before the first byte, TokenDelay that between tokens, beside the server's own.
 	Delay, TokenDelay time.Duration
 	// Hold keeps the answer back until the channel is closed or the client is gone; HoldAfter lets that many bytes of the body out before,
@@ -36,9 +40,10 @@ type Reply struct {
 	HoldAfter int
 }
 
-// Usage counts tokens as chat completions do: CachedTokens are part of PromptTokens, ReasoningTokens of CompletionTokens.
+// Usage counts tokens as chat completions do: CachedTokens and WrittenTokens, which are written to a cache, are part of PromptTokens, ReasoningTokens of
+// CompletionTokens.
 type Usage struct {
-	PromptTokens, CompletionTokens, CachedTokens, ReasoningTokens int
+	PromptTokens, CompletionTokens, CachedTokens, WrittenTokens, ReasoningTokens int
 }
 
 // Exchange is the record of a request and of what became of it.

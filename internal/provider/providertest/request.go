@@ -11,7 +11,7 @@ import (
 	"github.com/promptd/promptd/internal/value"
 )
 
-// Request is a chat completion that was asked for.
+// Request is an answer that was asked for, in whatever form.
 type Request struct {
 	// N counts requests from 1, Repeat how often the same body came before.
 	N, Repeat int
@@ -24,8 +24,15 @@ type Request struct {
 	Stream    bool
 	MaxTokens int // 0 where none was said
 	Logprobs  bool
-	// Form says where the schema was: "json_schema", "tool", "grammar", "prompt", or "" where there is none.
+	// Wire is the form of the request; Form says where the schema was: "json_schema", "tool", "grammar", "prompt", or "" where there is none.
+	Wire Wire
 	Form string
+	// Tool is the name of the tool that is to be called.
+	Tool string
+	// Images counts the images of the messages.
+	Images int
+	// Bad says what is wrong with the request; a service refuses it, and so does this one, but for a reply of the queue.
+	Bad string
 	// JSON is set where the service holds the answer to be an object.
 	JSON bool
 	// Schema is null where there is none.
@@ -54,22 +61,38 @@ type digest [sha256.Size]byte
 
 func (d *digest) word(i int) uint64 { return binary.LittleEndian.Uint64(d[8*i:]) }
 
+// The places of a schema.
+const (
+	formSchema  = "json_schema"
+	formTool    = "tool"
+	formGrammar = "grammar"
+	formPrompt  = "prompt"
+)
+
 // parsed is a request before its schema is decoded: raw texts of the body.
 type parsed struct {
 	Request
-	messages []byte
+	checks   *checks
+	messages []byte // of chat completions, which are decoded when they are wanted
 	schema   []byte
 	grammar  string
 	bad      string // what is wrong with the request
+	fault    Fault  // what kind of wrong it is, where it is not BadRequest
 }
 
-// parse reads what matters of a request's body.
-func parse(body []byte) parsed {
-	p := parsed{Request: Request{Body: body, digest: sha256.Sum256(body)}}
-	s := scan.New(body)
+// parse reads what matters of a request.
+func (s *Server) parse(w wire, body []byte, r *http.Request) parsed {
+	p := parsed{Request: Request{Body: body, digest: sha256.Sum256(body), Wire: w.traits().name, Path: r.URL.Path, Header: r.Header}, checks: &s.checks}
+	w.read(&p, r)
+	return p
+}
+
+// chat reads the body of a chat completion.
+func (p *parsed) chat() {
+	s := scan.New(p.Body)
 	if !s.Object() {
 		p.bad = "the body is not a JSON object"
-		return p
+		return
 	}
 	for {
 		name, more := s.Member()
@@ -94,7 +117,7 @@ func parse(body []byte) parsed {
 		case "response_format":
 			p.responseFormat(&s)
 		case "json_schema":
-			p.Form, p.schema = "grammar", s.Raw()
+			p.Form, p.schema = formGrammar, s.Raw()
 		case "grammar":
 			p.grammar = s.Text()
 		case "tools":
@@ -112,9 +135,8 @@ func parse(body []byte) parsed {
 		if !found || !strings.HasPrefix(p.grammar, "%llguidance") {
 			p.bad = "failed to parse grammar"
 		}
-		p.Form, p.schema = "grammar", []byte(text)
+		p.Form, p.schema = formGrammar, []byte(text)
 	}
-	return p
 }
 
 func (p *parsed) streamOptions(s *scan.Scanner) {
@@ -145,10 +167,10 @@ func (p *parsed) responseFormat(s *scan.Scanner) {
 		case "type":
 			p.JSON = s.Text() == "json_object"
 		case "schema":
-			p.Form, p.schema = "json_schema", s.Raw()
+			p.Form, p.schema = formSchema, s.Raw()
 		case "json_schema":
 			if p.member(s, "schema") {
-				p.Form = "json_schema"
+				p.Form = formSchema
 			}
 		}
 	}
@@ -164,11 +186,19 @@ func (p *parsed) member(s *scan.Scanner, wanted string) (found bool) {
 		if !more {
 			return found
 		}
-		if string(name) == wanted {
+		switch string(name) {
+		case wanted:
 			p.schema, found = s.Raw(), true
+		case "name":
+			if wanted == parameters {
+				p.Tool = s.Text()
+			}
 		}
 	}
 }
+
+// parameters is the member of a function that has its schema.
+const parameters = "parameters"
 
 // tools takes the parameters of the first tool.
 func (p *parsed) tools(s *scan.Scanner) {
@@ -176,7 +206,7 @@ func (p *parsed) tools(s *scan.Scanner) {
 		return
 	}
 	for s.Item() {
-		if p.Form == "tool" || !s.Object() {
+		if p.Form == formTool || !s.Object() {
 			continue
 		}
 		for {
@@ -184,19 +214,21 @@ func (p *parsed) tools(s *scan.Scanner) {
 			if !more {
 				break
 			}
-			if string(name) == "function" && p.member(s, "parameters") {
-				p.Form = "tool"
+			if string(name) == "function" && p.member(s, parameters) {
+				p.Form = formTool
 			}
 		}
 	}
 }
 
-// readMessages decodes the messages; parts that are no text are left out.
-func readMessages(raw []byte) []Message {
-	var list []Message
-	s := scan.New(raw)
+// readMessages decodes the messages of chat completions; parts that are no text are counted alone.
+func (p *parsed) readMessages() {
+	if p.messages == nil || p.Messages != nil {
+		return
+	}
+	s := scan.New(p.messages)
 	if !s.Array() {
-		return nil
+		return
 	}
 	for s.Item() {
 		var m Message
@@ -212,15 +244,14 @@ func readMessages(raw []byte) []Message {
 			case "role":
 				m.Role = s.Text()
 			case "content":
-				m.Text = content(&s)
+				m.Text = p.content(&s)
 			}
 		}
-		list = append(list, m)
+		p.Messages = append(p.Messages, m)
 	}
-	return list
 }
 
-func content(s *scan.Scanner) (text string) {
+func (p *parsed) content(s *scan.Scanner) (text string) {
 	if s.Kind() == '"' {
 		return s.Text()
 	}
@@ -236,8 +267,11 @@ func content(s *scan.Scanner) (text string) {
 			if !more {
 				break
 			}
-			if string(name) == "text" {
+			switch string(name) {
+			case "text":
 				text += s.Text()
+			case "image_url":
+				p.Images++
 			}
 		}
 	}

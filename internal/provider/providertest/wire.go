@@ -2,21 +2,20 @@ package providertest
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // exchange is one request on its way to its answer.
 type exchange struct {
-	conn   *conn
-	record Exchange
-	kept   *Exchange // the record as others see it; nil where none is kept
-	reply  Reply
-	rng    *rand.Rand
+	conn    *conn
+	wire    wire
+	record  Exchange
+	kept    *Exchange // the record as others see it; nil where none is kept
+	reply   Reply
+	message string // what is wrong with the request, in the words of its refusal
+	rng     *rand.Rand
 }
 
 // chance is the source of an exchange whose reply was not drawn.
@@ -44,7 +43,8 @@ func (r *response) size() int {
 // render makes the response of a reply without a fault.
 func (x *exchange) render() response {
 	reply, request := &x.reply, &x.record.Request
-	r := response{status: reply.Status, header: reply.Header, contentType: "application/json"}
+	traits := x.wire.traits()
+	r := response{status: reply.Status, header: reply.Header, contentType: contentJSON}
 	if t := reply.Header.Get("Content-Type"); t != "" {
 		r.contentType = t
 		r.header = reply.Header.Clone()
@@ -56,18 +56,41 @@ func (x *exchange) render() response {
 	if r.status != http.StatusOK || reply.Body != "" {
 		r.pieces = [][]byte{[]byte(reply.Body)}
 		if r.status == http.StatusOK && request.Stream && reply.Header.Get("Content-Type") == "" {
-			r.contentType, r.stream = "text/event-stream", true
+			r.contentType, r.stream = traits.streamType, true
 		}
 		return r
 	}
-	m := x.conn.server.message(request, reply, x.rng)
+	m := x.conn.server.message(request, reply, traits, x.rng)
 	x.record.Text = m.text()
+	if m.stop == stopFiltered && !traits.filters {
+		return x.wire.fail(x.failure(ContentBlocked))
+	}
+	header := traits.header(requestID(&request.digest))
+	for name, values := range r.header {
+		if header == nil {
+			header = http.Header{}
+		}
+		header[name] = values
+	}
+	r.header = header
 	if request.Stream {
-		r.contentType, r.stream, r.pieces = "text/event-stream", true, m.stream()
+		r.contentType, r.stream, r.pieces = traits.streamType, true, x.wire.stream(&m)
 	} else {
-		r.pieces = [][]byte{m.whole()}
+		r.pieces = [][]byte{x.wire.whole(&m)}
 	}
 	return r
+}
+
+// failure is what an error says about this exchange.
+func (x *exchange) failure(of Fault) failure {
+	const forms = 5
+	f := failure{
+		fault: of, message: x.message, wait: x.conn.server.settings.RetryAfter, id: requestID(&x.record.digest), streamed: x.record.Stream,
+	}
+	if of == RateLimited {
+		f.form = x.rng.IntN(forms)
+	}
+	return f
 }
 
 // ordinary gives the bytes of an answer without faults and waits.
@@ -119,14 +142,28 @@ func (x *exchange) run() bool {
 	case ErrorInside:
 		return x.errorInside(r)
 	case CutBody:
-		x.write(r, x.rng.IntN(max(size, 1)))
+		x.write(r, x.place(size))
 		return x.cut()
+	case Reset:
+		x.write(r, x.place(size))
+		return x.reset()
 	case Stalled:
 		if x.rng.IntN(3) > 0 {
-			x.write(r, x.rng.IntN(max(size, 1)))
+			x.write(r, x.place(size))
 		}
 		x.away(x.conn.wait(s.settings.Stall, nil))
 		return x.cut()
+	case StalledFirst, StalledLater:
+		return x.stalled(r, size)
+	case Drip:
+		return x.drip(r)
+	case Oversize:
+		return x.oversize(r)
+	case Garbage:
+		return x.garbage(r)
+	case Trailing:
+		r.pieces = append(r.pieces, []byte("\x00}]trailing\n\n"))
+		return x.write(r, -1)
 	case LengthTooLong, LengthTooShort:
 		return x.miscounted(r, size)
 	default:
@@ -155,14 +192,6 @@ func (x *exchange) tell() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*x.kept = x.record
-}
-
-// cut ends the connection, in order or with a reset.
-func (x *exchange) cut() bool {
-	if tcp, ok := x.conn.Conn.(*net.TCPConn); ok && x.rng.IntN(2) == 0 {
-		_ = tcp.SetLinger(0) //nolint:errcheck // Then it ends in order.
-	}
-	return false
 }
 
 // write sends a response, or its head and that many bytes of its body; most below 0 is all of it. It reports whether the connection is still of use.
@@ -241,105 +270,3 @@ func (x *exchange) hold(head, before, after []byte) bool {
 	}
 	return !x.away(x.conn.wait(0, x.reply.Hold)) && x.flush(append(head, after...))
 }
-
-// unended ends the body in order and the answer not: JSON without its end, or a stream without its last events.
-func (x *exchange) unended(r response) bool {
-	if r.stream {
-		r.pieces = r.pieces[:max(1, len(r.pieces)-1-x.rng.IntN(3))]
-	} else if body := bytes.Join(r.pieces, nil); len(body) > 1 {
-		r.pieces = [][]byte{body[:1+x.rng.IntN(len(body)-1)]}
-	}
-	return x.write(r, -1)
-}
-
-// errorInside sends an error under status 200.
-func (x *exchange) errorInside(r response) bool {
-	body := []byte(`{"error":{"message":"Provider returned error","type":"server_error","code":502}}`)
-	if !r.stream {
-		r.pieces = [][]byte{body}
-		return x.write(r, -1)
-	}
-	event := append(append([]byte("data: "), body...), "\n\n"...)
-	r.pieces = append(r.pieces[:x.rng.IntN(len(r.pieces)):len(r.pieces)], event)
-	return x.write(r, -1)
-}
-
-// miscounted sends a body with a Content-Length that is not its own.
-func (x *exchange) miscounted(r response, size int) bool {
-	said := size + 1 + x.rng.IntN(200)
-	if x.record.Fault == LengthTooShort {
-		said = x.rng.IntN(max(size, 1))
-		// Without this, Go's client logs the bytes that are too many, text of answers and all.
-		r.header = http.Header{"Connection": {"close"}}
-	}
-	out := appendHead(nil, r.status, r.header, r.contentType, said)
-	x.flush(append(out, bytes.Join(r.pieces, nil)...))
-	return false
-}
-
-// refusal gives the response of the faults that have a status of their own.
-func (x *exchange) refusal() (response, bool) {
-	r := response{contentType: "application/json"}
-	body := func(status int, message, kind, code string) (response, bool) {
-		r.status, r.pieces = status, [][]byte{errorBody(message, kind, code)}
-		return r, true
-	}
-	switch x.record.Fault {
-	case RateLimited:
-		return x.limited(), true
-	case Overloaded:
-		r.header = http.Header{"Retry-After": {seconds(x.conn.server.settings.RetryAfter)}}
-		return body(http.StatusServiceUnavailable, "The engine is currently overloaded, please try again later.", "server_error", "")
-	case ServerError:
-		return body(http.StatusInternalServerError, "The server had an error while processing your request.", "server_error", "")
-	case GatewayPage:
-		return response{status: http.StatusBadGateway, contentType: "text/html", pieces: [][]byte{[]byte(
-			"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n")}}, true
-	case NotJSON:
-		return response{status: http.StatusOK, contentType: "text/plain", pieces: [][]byte{[]byte("upstream connect error or disconnect/reset before headers")}}, true
-	case Unauthorized:
-		return body(http.StatusUnauthorized, "Incorrect API key provided: sk-****abcd.", "invalid_request_error", "invalid_api_key")
-	case QuotaExceeded:
-		return body(http.StatusTooManyRequests, "You exceeded your current quota, please check your plan and billing details.", "insufficient_quota", "insufficient_quota")
-	case BadRequest:
-		return body(http.StatusBadRequest, "Unsupported parameter.", "invalid_request_error", "unsupported_parameter")
-	case SchemaRejected:
-		return body(http.StatusBadRequest, "Invalid schema for response_format 'result'.", "invalid_request_error", "invalid_json_schema")
-	case ContextExceeded:
-		return body(http.StatusBadRequest, "This model's maximum context length is 8192 tokens.", "invalid_request_error", "context_length_exceeded")
-	case ContentBlocked:
-		return body(http.StatusBadRequest, "The response was filtered due to the prompt triggering a content management policy.", "invalid_request_error", "content_filter")
-	case TooLarge:
-		return body(http.StatusRequestEntityTooLarge, "Request too large.", "invalid_request_error", "request_too_large")
-	case Redirected:
-		r.header = http.Header{"Location": {x.conn.server.URL() + "/elsewhere/chat/completions"}}
-		return body(http.StatusTemporaryRedirect, "Moved.", "", "")
-	default:
-		return r, false
-	}
-}
-
-// limited is a 429 that says how long to wait, in one of the ways in which services do.
-func (x *exchange) limited() response {
-	wait := x.conn.server.settings.RetryAfter
-	message, header := "Rate limit reached for requests.", http.Header{}
-	switch x.rng.IntN(5) {
-	case 0:
-		header["Retry-After"] = []string{seconds(wait)}
-	case 1:
-		header["Retry-After-Ms"] = []string{strconv.FormatInt(max(1, wait.Milliseconds()), 10)}
-	case 2:
-		header["X-Ratelimit-Remaining-Requests"], header["X-Ratelimit-Reset-Requests"] = []string{"0"}, []string{wait.String()}
-	case 3:
-		message += fmt.Sprintf(" Please try again in %s.", wait)
-	case 4: // A date has whole seconds.
-		now := time.Unix(created, 0).UTC()
-		header["Date"], header["Retry-After"] = []string{now.Format(http.TimeFormat)}, []string{now.Add(wait).Format(http.TimeFormat)}
-	}
-	return response{
-		status: http.StatusTooManyRequests, header: header, contentType: "application/json",
-		pieces: [][]byte{errorBody(message, "requests", "rate_limit_exceeded")},
-	}
-}
-
-func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
