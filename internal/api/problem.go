@@ -15,17 +15,10 @@ import (
 
 // problem answers with an RFC 9457 problem document. This is the one place where an error becomes HTTP.
 func (c *call) problem(err error) {
-	f := fault.Of(err)
 	if c.r.Context().Err() != nil {
 		defer func() { c.w.status = gone }()
-		if f.Code == fault.Internal {
-			f = fault.New(fault.Timeout, "the caller went away before the answer").Because(err)
-		}
 	}
-	if f.Code == fault.Internal {
-		c.server.deps.Log.LogAttrs(c.r.Context(), slog.LevelError, "request failed inside promptd",
-			slog.String("http.request.id", c.id), slog.String("error.message", err.Error()))
-	}
+	f := c.known(err)
 	var failure *pipeline.Failure
 	errors.As(err, &failure)
 	if c.stream != nil {
@@ -45,6 +38,20 @@ func (c *call) problem(err error) {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
 	_ = c.send(f.Code.Status(), append(c.document(f, failure), '\n')) //nolint:errcheck // It has none.
+}
+
+// known gives the fault of an error. One inside promptd is logged: the caller is not told what it was.
+func (c *call) known(err error) *fault.Fault {
+	f := fault.Of(err)
+	if f.Code != fault.Internal {
+		return f
+	}
+	if c.r.Context().Err() != nil {
+		return fault.New(fault.Timeout, "the caller went away before the answer").Because(err)
+	}
+	c.server.deps.Log.LogAttrs(c.r.Context(), slog.LevelError, "request failed inside promptd",
+		slog.String("http.request.id", c.id), slog.String("error.message", err.Error()))
+	return f
 }
 
 // gone is the status that is counted where the caller left before its answer. It is never sent, and no fault of the service.

@@ -29,6 +29,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return []route{
 		{method: "POST", path: "/v1/analyze", scope: key.Analyze, handle: s.analyze, doc: docAnalyze()},
+		{method: "POST", path: "/v1/analyze/batch", scope: key.Analyze, handle: s.analyzeBatch, doc: docAnalyzeBatch()},
 		{method: "POST", path: "/v1/schemas/check", scope: key.Schemas, handle: s.checkSchema, doc: docCheckSchema()},
 		{method: "DELETE", path: "/v1/cache", scope: key.Cache, handle: s.dropCache, doc: docDropCache()},
 		{method: "GET", path: "/v1/cache/stats", scope: key.Cache, handle: s.cacheStats, doc: docCacheStats()},

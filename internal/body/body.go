@@ -216,6 +216,11 @@ func (r *Reader) Objects(field string) []*Reader {
 // Done names the unknown fields and gives every fault found as one INVALID_REQUEST, or nil.
 func (r *Reader) Done() error {
 	r.unknown()
+	return r.Noted()
+}
+
+// Noted is Done without a look at unknown fields, for a body whose parts are read one by one later.
+func (r *Reader) Noted() error {
 	entries := *r.faults
 	if len(entries) == 0 {
 		return nil

@@ -22,6 +22,7 @@ import (
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/provider/providertest"
+	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/usage"
 	"github.com/promptd/promptd/internal/value"
@@ -125,21 +126,29 @@ type rig struct {
 
 func setup(t testing.TB, r rig) *harness {
 	t.Helper()
-	h := &harness{service: providertest.New(t, r.service), history: &kept{}, counted: &counts{seen: map[string]int{}}}
-	transport := r.transport
-	if transport == nil {
+	service := providertest.New(t, r.service)
+	if r.transport == nil {
 		real := provider.Transport()
 		t.Cleanup(real.CloseIdleConnections)
-		transport = real
+		r.transport = real
 	}
+	h := assemble(t, r, service.URL())
+	h.service = service
+	return h
+}
+
+// assemble makes a pipeline in front of whatever answers at the address through the rig's transport.
+func assemble(t testing.TB, r rig, url string) *harness {
+	t.Helper()
+	h := &harness{history: &kept{}, counted: &counts{seen: map[string]int{}}}
 	account := provider.Account{
-		Name: "scripted", Dialect: openai.New(), BaseURL: h.service.URL() + "/v1", Header: http.Header{}, Timeout: 10 * time.Second, FirstByteTimeout: 5 * time.Second,
+		Name: "scripted", Dialect: openai.New(), BaseURL: url + "/v1", Header: http.Header{}, Timeout: 10 * time.Second, FirstByteTimeout: 5 * time.Second,
 		Models: []provider.Model{{Name: "m", Capability: r.capability, Price: provider.Price{Known: true, Input: 1e9, CachedInput: 1e9, CacheWrite: 1e9, Output: 2e9}}},
 	}
 	if r.account != nil {
 		r.account(&account)
 	}
-	p, err := provider.New(account, transport)
+	p, err := provider.New(account, r.transport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +166,7 @@ func setup(t testing.TB, r rig) *harness {
 	}
 	var ids atomic.Int64
 	h.Pipeline, err = New(Deps{
-		Pool: provider.NewPool(p), Schemas: schema.NewCache(0), Meta: meta, Language: tongues, Cache: answers, Limiter: limits.New(limits.Config{}),
+		Pool: provider.NewPool(p), Router: router.New(router.Config{Learned: router.NewLearned()}), Schemas: schema.NewCache(0), Meta: meta, Language: tongues, Cache: answers, Limiter: limits.New(limits.Config{}),
 		History: h.history, Meter: h.counted, NewID: func() string { return fmt.Sprintf("req-%d", ids.Add(1)) },
 		Settings: func() Settings {
 			return Settings{PromptChars: 10_000, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: time.Millisecond, Cap: 5 * time.Millisecond}}

@@ -19,6 +19,7 @@ import (
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/usage"
 )
@@ -30,7 +31,9 @@ type History interface {
 
 // Deps are the pipeline's collaborators; all of them are wanted.
 type Deps struct {
-	Pool     *provider.Pool
+	Pool *provider.Pool
+	// Router orders those that can answer.
+	Router   *router.Router
 	Schemas  *schema.Cache
 	Registry Registry
 	Meta     *prompt.Writer
@@ -53,6 +56,9 @@ type Settings struct {
 	SchemaBytes int
 	// Backoff is routing.retries.
 	Backoff provider.Backoff
+	// Strategy is routing.strategy, HedgeAfter routing.hedge_after; 0 is never.
+	Strategy   string
+	HedgeAfter time.Duration
 	// StorePrompts is privacy.store_prompts.
 	StorePrompts bool
 }
@@ -72,7 +78,8 @@ type Pipeline struct {
 	report    report
 	record    record
 
-	steps steps
+	steps   steps
+	batched chan struct{} // one for each item of a batch under way: its capacity is mostBatched
 }
 
 // New makes a pipeline.
@@ -93,6 +100,7 @@ func New(d Deps) (*Pipeline, error) {
 		coalesce:  coalesce{},
 		normalise: normalise{},
 		report:    report{},
+		batched:   make(chan struct{}, mostBatched),
 	}
 	p.attempts = newAttempts(d, &p.steps)
 	return p, nil
