@@ -16,7 +16,7 @@ BIN   := bin
 TOOLS := $(BIN)/tools
 
 # Modules beside the product's own; each has a go.mod so that what it needs stays out of promptd.
-SIDE_MODULES := tools tools/languagetable
+SIDE_MODULES := tools tools/languagetable test/sdk
 
 # Packages whose tests compare generated files with what they are generated from, and rewrite them with -update.
 GENERATED := ./internal/config ./internal/observe ./internal/fault ./internal/api ./internal/doctest ./internal/schema/lowering
@@ -37,7 +37,7 @@ run: build ## the first minute: the local model turns a text into JSON through t
 
 test: $(BIN)/testtotals ## the whole suite, with totals
 	@set -e; for m in $(SIDE_MODULES); do $(GO) -C $$m vet ./...; done
-	@$(BIN)/testtotals -module . -module tools -- $(TEST_FLAGS) ./...
+	@$(BIN)/testtotals -module . -module tools -module test/sdk -- $(TEST_FLAGS) ./...
 
 race: $(BIN)/testtotals ## the whole suite under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(BIN)/testtotals -module . -- -race -timeout 40m ./...
