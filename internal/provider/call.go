@@ -101,6 +101,9 @@ func (p *Provider) call(ctx context.Context, encoded dialect.Request, k Credenti
 	}
 	defer resp.Body.Close() //nolint:errcheck // Nothing can be done about it, and the body was read.
 	a.Status = resp.StatusCode
+	if resp.StatusCode != http.StatusOK {
+		return dialect.Reply{}, p.fail(ctx, resp)
+	}
 	body, err := read(resp, mostBody)
 	if err != nil {
 		return dialect.Reply{}, transport(ctx, err)
@@ -127,29 +130,24 @@ func (p *Provider) stream(ctx context.Context, encoded dialect.Request, k Creden
 	defer resp.Body.Close() //nolint:errcheck // Nothing can be done about it.
 	a.Status = resp.StatusCode
 	if resp.StatusCode != http.StatusOK {
-		body, err := read(resp, mostErrorBody)
-		if err != nil {
-			return dialect.Reply{}, transport(ctx, err)
-		}
-		return dialect.Reply{}, p.account.Dialect.Fail(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
+		return dialect.Reply{}, p.fail(ctx, resp)
 	}
 	// Whatever comes, a comment or a thought, shows that the service is at work; the first text may be long in coming.
 	body := &begun{src: resp.Body, first: first}
-	for delta, err := range p.account.Dialect.Stream(io.LimitReader(body, mostBody)) {
+	for delta, err := range p.account.Dialect.Stream(&bounded{src: body, left: mostBody}) {
 		if a.FirstToken == 0 {
 			a.FirstToken = time.Since(a.StartedAt)
 		}
 		switch {
-		case err != nil && ctx.Err() != nil:
-			return dialect.Reply{}, transport(ctx, err)
 		case err != nil:
-			return dialect.Reply{}, err
+			return dialect.Reply{}, broken(ctx, err)
 		case delta.Text != "":
 			if err := sink(delta.Text); err != nil {
 				return dialect.Reply{}, &dialect.Error{Outcome: dialect.Cancelled, Cause: err}
 			}
 		}
 		if delta.Reply != nil {
+			delta.Reply.RequestID = dialect.RequestID(resp.Header, delta.Reply.RequestID)
 			return *delta.Reply, nil
 		}
 	}

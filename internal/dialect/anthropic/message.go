@@ -64,7 +64,7 @@ func (Dialect) Decode(r dialect.Response) (dialect.Reply, error) {
 	}
 	return dialect.Reply{
 		Text: text, Refusal: m.stop.refused(), Stop: m.stop.meaning(m.tool), NativeStop: m.stop.reason, Usage: m.usage.total(), Model: m.model,
-		RequestID: requestID(r.Header, m.id),
+		RequestID: dialect.RequestID(r.Header, m.id),
 	}, nil
 }
 
@@ -230,12 +230,4 @@ func (e stopped) meaning(tool bool) dialect.Stop {
 	default:
 		return dialect.StopError
 	}
-}
-
-// requestID is the id that the service's support asks for; a stream's reader sees no headers, and has the message's.
-func requestID(h http.Header, id string) string {
-	if v := h.Get("Request-Id"); v != "" {
-		return v
-	}
-	return id
 }

@@ -57,7 +57,7 @@ func (Dialect) Decode(r dialect.Response) (dialect.Reply, error) {
 	}
 	return dialect.Reply{
 		Text: text, Refusal: refusal(m.stop, text), Stop: meaning(m.stop, m.tool), NativeStop: m.stop, Usage: m.usage.total(), Model: m.model,
-		RequestID: r.Header.Get("X-Amzn-Requestid"),
+		RequestID: dialect.RequestID(r.Header, ""),
 	}, nil
 }
 

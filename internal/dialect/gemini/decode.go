@@ -36,10 +36,7 @@ func (Dialect) Decode(r dialect.Response) (dialect.Reply, error) {
 	if len(c.args) > 0 {
 		text = c.args // What is said beside a call is about the answer. A stream has given it away by then, and repair takes it off.
 	}
-	reply := dialect.Reply{Text: string(text), Usage: c.usage, Logprobs: c.logprobs, Model: c.model, RequestID: c.id}
-	if reply.RequestID == "" {
-		reply.RequestID = r.Header.Get("X-Request-Id") // a gateway's
-	}
+	reply := dialect.Reply{Text: string(text), Usage: c.usage, Logprobs: c.logprobs, Model: c.model, RequestID: dialect.RequestID(r.Header, c.id)}
 	reply.NativeStop, reply.Stop = stop(c.stop, c.blocked, c.called)
 	return reply, nil
 }

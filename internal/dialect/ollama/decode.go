@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/promptd/promptd/internal/dialect"
-	"github.com/promptd/promptd/internal/dialect/openai"
 	"github.com/promptd/promptd/internal/dialect/scan"
 )
 
@@ -32,7 +31,7 @@ func (Dialect) Decode(r dialect.Response) (dialect.Reply, error) {
 		return fail(dialect.Unknown, codeNoMessage)
 	}
 	return dialect.Reply{
-		Text: c.text, Stop: c.stop(), NativeStop: c.reason, Usage: c.usage, Logprobs: c.logprobs, Model: c.model, RequestID: openai.RequestID(r.Header, ""),
+		Text: c.text, Stop: c.stop(), NativeStop: c.reason, Usage: c.usage, Logprobs: c.logprobs, Model: c.model, RequestID: dialect.RequestID(r.Header, ""),
 	}, nil
 }
 

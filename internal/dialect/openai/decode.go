@@ -35,7 +35,7 @@ func (Dialect) Decode(r dialect.Response) (dialect.Reply, error) {
 	}
 	reply := dialect.Reply{
 		Text: text, Refusal: c.refusal, NativeStop: c.stop, Usage: c.usage, Logprobs: c.logprobs, Model: c.model,
-		Stop: stop(c.stop, c.refusal != "", c.tool), RequestID: RequestID(r.Header, c.id),
+		Stop: stop(c.stop, c.refusal != "", c.tool), RequestID: dialect.RequestID(r.Header, c.id),
 	}
 	return reply, nil
 }
@@ -60,14 +60,4 @@ func stop(native string, refused, tool bool) dialect.Stop {
 	default:
 		return dialect.StopError
 	}
-}
-
-// RequestID is the service's name for a call: from its headers, else the one that the body has.
-func RequestID(h http.Header, body string) string {
-	for _, name := range [...]string{"X-Request-Id", "Apim-Request-Id"} {
-		if v := h[name]; len(v) > 0 && v[0] != "" {
-			return v[0]
-		}
-	}
-	return body
 }

@@ -37,7 +37,7 @@ func (Dialect) Decode(h dialect.Response) (dialect.Reply, error) {
 		return fail(dialect.Unknown, codeNoOutput)
 	}
 	reply := r.reply()
-	reply.RequestID = openai.RequestID(h.Header, r.id)
+	reply.RequestID = dialect.RequestID(h.Header, r.id)
 	if r.args != "" {
 		reply.Text = r.args // What is said beside a call is about the answer.
 	}
