@@ -52,7 +52,8 @@ type Filter struct {
 	ValidationStatus string
 	Provider         string
 	Model            string
-	Schema           string
+	// Schema is name@version, or a name for all of its versions.
+	Schema string
 	// From is included, To is not.
 	From, To time.Time
 	// Limit is 1 to MaxPage; 0 means DefaultPage.

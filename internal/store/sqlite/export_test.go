@@ -48,6 +48,7 @@ func Plans(ctx context.Context, tb testing.TB, db *DB) map[string]string {
 	f := usage.Filter{Limit: 50, From: time.Unix(1, 0), To: time.Unix(2, 0), Status: 200, Model: "m", After: usage.CursorAt(time.Unix(1, 0), "id")}
 	query, args := pageOf("acme", f)
 	explain(h, "a page of requests", query, args...)
+	explain(h, "requests of a version", triedRequests, "acme", "invoice@3", 10)
 	explain(h, "one request", oneRequest, "id", false, "acme")
 	explain(h, "delete a request", deleteRequest, "id", false, "acme")
 	explain(h, "the next team", nextTeam, "acme")

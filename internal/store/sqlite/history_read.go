@@ -114,12 +114,16 @@ func pageOf(team string, f usage.Filter) (query string, args []any) {
 		where.WriteString(condition)
 	}
 	texts := []struct{ column, value string }{
-		{"key", string(f.Key)}, {"provider", f.Provider}, {"model", f.Model}, {"schema", f.Schema}, {"validation_status", f.ValidationStatus},
+		{"key", string(f.Key)}, {"provider", f.Provider}, {"model", f.Model}, {"validation_status", f.ValidationStatus},
 	}
 	for _, t := range texts {
 		if t.value != "" {
 			and(t.column+" = ?", t.value)
 		}
+	}
+	if f.Schema != "" {
+		condition, values := schemaCondition(f.Schema)
+		and(condition, values...)
 	}
 	if f.Status != 0 {
 		and("status = ?", f.Status)

@@ -14,6 +14,7 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/usage"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -31,6 +32,7 @@ func schemaContracts() []contract {
 		{"a change changes what it names", schemaChange},
 		{"every change moves the counter and the revision, and nothing else does", schemaCounter},
 		{"a cancelled call changes nothing", schemaCancelled},
+		{"the newest requests of a version that asked a provider are read", schemaTried},
 		{"64 publishers at once lose no version and give none twice", schemaConcurrent},
 	}
 }
@@ -408,6 +410,39 @@ func schemaCancelled(t *testing.T, s Stores, clock *Clock) {
 	if d := diffSchemas(before, after); d != "" {
 		t.Errorf("cancelled calls changed something (-before +after):\n%s", d)
 	}
+}
+
+func schemaTried(t *testing.T, s Stores, _ *Clock) {
+	var batch []usage.Record
+	for i, r := range []usage.Record{
+		{Schema: "invoice@1", Attempts: []byte(`[{"n":1}]`), ValidationStatus: "passed", Provider: "p", Model: "m"},
+		{Schema: "invoice@1", Attempts: []byte(`[{"n":2}]`), ValidationStatus: "failed", Provider: "q", Model: "n"},
+		{Schema: "invoice@1", Cached: true},
+		{Schema: "invoice@10", Attempts: []byte(`[{"n":3}]`)},
+		{Schema: "invoice", Attempts: []byte(`[{"n":4}]`)},
+		{Attempts: []byte(`[{"n":5}]`)},
+		{Schema: "invoice@1", Attempts: []byte(`[{"n":6}]`), Team: "beta"},
+	} {
+		if r.Team == "" {
+			r.Team = "acme"
+		}
+		r.RequestID, r.Time = fmt.Sprint(i), start().Add(time.Duration(i)*time.Second)
+		batch = append(batch, r)
+	}
+	must(t, s.History.Append(t.Context(), batch))
+	want := []usage.Record{
+		{Team: "acme", Schema: "invoice@1", Time: batch[1].Time, Attempts: batch[1].Attempts, ValidationStatus: "failed", Provider: "q", Model: "n"},
+		{Team: "acme", Schema: "invoice@1", Time: batch[0].Time, Attempts: batch[0].Attempts, ValidationStatus: "passed", Provider: "p", Model: "m"},
+	}
+	for limit := 1; limit <= 3; limit++ {
+		got, err := s.History.Tried(t.Context(), "acme", "invoice@1", limit)
+		must(t, err)
+		if d := cmp.Diff(want[:min(limit, 2)], got); d != "" {
+			t.Errorf("limit %d (-want +got):\n%s", limit, d)
+		}
+	}
+	_, err := s.History.Tried(cancelled(), "acme", "invoice@1", 1)
+	wantCancelled(t, "Tried", err)
 }
 
 // schemaConcurrent lets publishers look and publish against each other as those of several processes do: who comes late looks again.

@@ -22,10 +22,16 @@ import (
 	"github.com/promptd/promptd/internal/usage"
 )
 
+// History is what the history is to its consumers.
+type History interface {
+	usage.Store
+	registry.History
+}
+
 // Stores are one engine's implementations, on the same empty database.
 type Stores struct {
 	Keys        key.Store
-	History     usage.Store
+	History     History
 	Idempotency idempotency.Store
 	Schemas     registry.Store
 }
