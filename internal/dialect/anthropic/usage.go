@@ -9,7 +9,7 @@ import (
 // are left out: the sums are the last one's.
 type usage struct {
 	input, cached, written, output, reasoning int
-	known                                     bool
+	inputKnown, outputKnown                   bool
 }
 
 // read takes the counts that are there. Those of a stream are sums so far, and not all of them come each time.
@@ -31,9 +31,9 @@ func (u *usage) read(s *scan.Scanner) {
 		}
 		switch string(name) {
 		case "input_tokens":
-			u.input, u.known = s.Int(), true
+			u.input, u.inputKnown = s.Int(), true
 		case "output_tokens":
-			u.output, u.known = s.Int(), true
+			u.output, u.outputKnown = s.Int(), true
 		case "cache_read_input_tokens":
 			u.cached = s.Int()
 		case "cache_creation_input_tokens":
@@ -58,7 +58,7 @@ func (u *usage) details(s *scan.Scanner) {
 }
 
 func (u *usage) total() dialect.Usage {
-	if !u.known {
+	if !u.inputKnown || !u.outputKnown { // Half of the counts would make half a cost.
 		return dialect.Usage{}
 	}
 	return dialect.Usage{

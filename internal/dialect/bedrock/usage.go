@@ -8,7 +8,7 @@ import (
 // usage is the count of tokens as the service tells it: input without what the cache had or took, output with reasoning, which is not told apart.
 type usage struct {
 	input, cached, written, output int
-	known                          bool
+	inputKnown, outputKnown        bool
 }
 
 func (u *usage) read(s *scan.Scanner) {
@@ -25,9 +25,9 @@ func (u *usage) read(s *scan.Scanner) {
 		}
 		switch string(name) {
 		case "inputTokens":
-			u.input, u.known = s.Int(), true
+			u.input, u.inputKnown = s.Int(), true
 		case "outputTokens":
-			u.output, u.known = s.Int(), true
+			u.output, u.outputKnown = s.Int(), true
 		case "cacheReadInputTokens":
 			u.cached = s.Int()
 		case "cacheWriteInputTokens":
@@ -37,7 +37,7 @@ func (u *usage) read(s *scan.Scanner) {
 }
 
 func (u *usage) total() dialect.Usage {
-	if !u.known {
+	if !u.inputKnown || !u.outputKnown { // Half of the counts would make half a cost.
 		return dialect.Usage{}
 	}
 	return dialect.Usage{Input: u.input + u.cached + u.written, CachedInput: u.cached, CacheWrite: u.written, Output: u.output, Known: true}

@@ -221,23 +221,25 @@ func readUsage(s *scan.Scanner, u *dialect.Usage) {
 		if !more {
 			break
 		}
+		if s.Kind() != '0' {
+			continue
+		}
 		switch string(name) {
 		case "promptTokenCount":
 			read.Input, read.Known = read.Input+s.Int(), true
 		case "toolUsePromptTokenCount":
-			read.Input, read.Known = read.Input+s.Int(), true
+			read.Input += s.Int()
 		case "cachedContentTokenCount":
 			read.CachedInput = s.Int()
 		case "candidatesTokenCount":
-			read.Output, read.Known = read.Output+s.Int(), true
+			read.Output += s.Int()
 		case "thoughtsTokenCount":
 			read.Reasoning = s.Int()
 		}
 	}
-	if !read.Known && read.Reasoning == 0 { // The first events of a stream at Vertex name the traffic alone.
+	if !read.Known { // A count of 0 is left out, but there is no prompt of none. The first events of a stream at Vertex name the traffic alone.
 		return
 	}
-	read.Known = true
 	read.Output += read.Reasoning
 	*u = read
 }

@@ -50,9 +50,10 @@ func (c *chunk) members(s *scan.Scanner) {
 		case "done_reason":
 			c.reason = stringText(s)
 		case "prompt_eval_count": // It is left out where the whole prompt was there from the last call.
-			c.usage.Input, c.usage.Known = s.Int(), true
+			c.usage.Input = s.Int()
 		case "eval_count":
-			c.usage.Output, c.usage.Known = s.Int(), true
+			c.usage.Known = s.Kind() == '0'
+			c.usage.Output = s.Int()
 		case "logprobs":
 			c.tokens(s)
 		case "error":

@@ -6,23 +6,25 @@ import (
 )
 
 // readUsage reads the count of tokens in all its spellings. Where a service counts reasoning beside the completion instead of inside, it is added:
-// it is billed as output.
+// it is billed as output. Both counts must be numbers: half of them would make half a cost.
 func readUsage(s *scan.Scanner, u *dialect.Usage) {
 	if !s.Object() {
 		return
 	}
 	var read dialect.Usage
 	total, completion := 0, 0
+	prompted, completed := false, false
 	for {
 		name, more := s.Member()
 		if !more {
 			break
 		}
+		number := s.Kind() == '0'
 		switch string(name) {
 		case "prompt_tokens":
-			read.Input, read.Known = s.Int(), true
+			read.Input, prompted = s.Int(), number
 		case "completion_tokens":
-			completion, read.Known = s.Int(), true
+			completion, completed = s.Int(), number
 		case "total_tokens":
 			total = s.Int()
 		case "prompt_tokens_details":
@@ -37,10 +39,10 @@ func readUsage(s *scan.Scanner, u *dialect.Usage) {
 			read.Reasoning = max(read.Reasoning, s.Int())
 		}
 	}
-	if !read.Known {
+	if !prompted || !completed {
 		return
 	}
-	read.Output = completion
+	read.Output, read.Known = completion, true
 	switch beside := total - read.Input - completion; {
 	case beside > 0 && beside == read.Reasoning: // xAI: total = prompt + completion + reasoning
 		read.Output += beside

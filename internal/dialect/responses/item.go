@@ -200,27 +200,29 @@ func textMember(s *scan.Scanner, wanted string) (text string) {
 	}
 }
 
-// readUsage reads the count of tokens. The details are part of the counts.
+// readUsage reads the count of tokens. The details are part of the counts. Both counts must be numbers: half of them would make half a cost.
 func readUsage(s *scan.Scanner, u *dialect.Usage) {
 	if !s.Object() {
 		return
 	}
 	var read dialect.Usage
+	input, output := false, false
 	for {
 		name, more := s.Member()
 		if !more {
 			break
 		}
+		number := s.Kind() == '0'
 		switch string(name) {
 		case "input_tokens":
-			read.Input, read.Known = s.Int(), true
+			read.Input, input = s.Int(), number
 		case "output_tokens":
-			read.Output, read.Known = s.Int(), true
+			read.Output, output = s.Int(), number
 		case "input_tokens_details", "output_tokens_details":
 			readDetails(s, &read)
 		}
 	}
-	if read.Known {
+	if read.Known = input && output; read.Known {
 		*u = read
 	}
 }
