@@ -18,6 +18,7 @@ func levels() [][]string {
 		{"internal/schema/lowering", "internal/schema/compat", "internal/schema/infer", "internal/repair/damage", "internal/provider/providertest/instance"},
 		{"internal/dialect", "internal/schema/lint"},
 		{"internal/prompt", "internal/provider", "internal/registry"},
+		{"internal/template"},
 		{"internal/pipeline"},
 		{
 			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/dialect/*", "internal/provider/providertest", "client",
@@ -118,7 +119,7 @@ func borders() []border {
 		{"modernc.org/sqlite", []string{"internal/store/"}, "SQL drivers only in store"},
 		{"database/sql", []string{"internal/store/"}, "SQL only in store"},
 		{"github.com/pressly/goose", []string{"internal/store/"}, "migrations only in store"},
-		{"github.com/maypok86/otter", []string{"internal/cache/", "internal/idempotency", "internal/pipeline", "internal/registry"}, "caches in memory: answers, repeated calls, compiled plans, references"},
+		{"github.com/maypok86/otter", []string{"internal/cache/", "internal/idempotency", "internal/pipeline", "internal/registry", "internal/template"}, "caches in memory: answers, repeated calls, compiled plans, references"},
 		{"github.com/prometheus/", []string{"internal/observe"}, "every metric is declared in observe"},
 		{"go.opentelemetry.io/otel/sdk", []string{"internal/observe"}, "the SDK of traces is set up once, in observe"},
 		{"github.com/spf13/", []string{"internal/cli", "cmd/"}, "flags and commands only in cli"},

@@ -63,5 +63,8 @@ func Plans(ctx context.Context, tb testing.TB, db *DB) map[string]string {
 	explain(db.main, "a version of a schema", oneVersion, "acme", "invoice", 0)
 	explain(db.main, "a team's schemas", someSchemas, "acme", "", false, 10)
 	explain(db.main, "a schema's versions", someVersions, "acme", "invoice", 0, false, 10)
+	explain(db.main, "a version of a template", oneTemplateVersion, "acme", "invoice", 0)
+	explain(db.main, "a team's templates", someTemplates, "acme", "", false, 10)
+	explain(db.main, "a template's versions", someTemplateVersions, "acme", "invoice", 0, false, 10)
 	return plans
 }

@@ -4,7 +4,7 @@
 // It is not for what one engine alone has (files, locks, backups): that is tested beside the engine.
 //
 // [Run] takes a function that opens an empty store on a given clock and runs every contract as subtests: key.Store,
-// usage.Store, idempotency.Store and registry.Store. Each subtest opens its own store, so that they run side by side.
+// usage.Store, idempotency.Store, registry.Store and template.Store. Each subtest opens its own store, so that they run side by side.
 package storetest
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/template"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -34,6 +35,7 @@ type Stores struct {
 	History     History
 	Idempotency idempotency.Store
 	Schemas     registry.Store
+	Templates   template.Store
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -51,6 +53,7 @@ func Run(t *testing.T, open Open) {
 		{"usage", usageContracts()},
 		{"idempotency", idempotencyContracts()},
 		{"schemas", schemaContracts()},
+		{"templates", templateContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
