@@ -159,9 +159,11 @@ type Usage struct {
 	Input       int // all input tokens, cached ones included
 	CachedInput int
 	CacheWrite  int
-	Output      int // all output tokens, reasoning included
-	Reasoning   int
-	Known       bool
+	// LongCacheWrite is the part of CacheWrite that the service keeps for an hour, where it tells that and asks more for it.
+	LongCacheWrite int
+	Output         int // all output tokens, reasoning included
+	Reasoning      int
+	Known          bool
 }
 
 // Token is a generated token with its log-probability.

@@ -4,25 +4,47 @@ import (
 	"math/big"
 
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/provider/catalogue"
 )
 
 // Price is what a model's tokens cost, in nano-dollars per million tokens: $0.15 per million is 150,000,000. The zero Price is unknown: a missing price is
 // never taken for none.
 type Price struct {
-	Known       bool
-	Input       int64
-	CachedInput int64 // equal to Input where the service gives no discount
-	CacheWrite  int64 // equal to Input where the service asks no surcharge
-	Output      int64
-	Reasoning   int64 // 0 stands for Output
+	Known          bool
+	Input          int64
+	CachedInput    int64 // equal to Input where the service gives no discount
+	CacheWrite     int64 // equal to Input where the service asks no surcharge
+	LongCacheWrite int64 // 0 stands for CacheWrite
+	Output         int64
+	Reasoning      int64 // 0 stands for Output
 	// Above are the prices of calls with a long input, the shortest bound first; they count for the whole call.
 	Above []Step
 }
 
 // Step is what a call costs whose input is longer than Tokens.
 type Step struct {
-	Tokens                                            int
-	Input, CachedInput, CacheWrite, Output, Reasoning int64
+	Tokens                                                            int
+	Input, CachedInput, CacheWrite, LongCacheWrite, Output, Reasoning int64
+}
+
+// ListPrice is a price of the catalogue; that of a batch is its member Batch. nil is unknown.
+func ListPrice(list *catalogue.Price) Price {
+	if list == nil {
+		return Price{}
+	}
+	r := list.At(0)
+	p := Price{
+		Known: true, Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite), LongCacheWrite: int64(r.LongCacheWrite),
+		Output: int64(r.Output), Reasoning: int64(r.Reasoning),
+	}
+	for _, step := range list.Above {
+		r := list.At(step.Tokens + 1)
+		p.Above = append(p.Above, Step{
+			Tokens: int(step.Tokens), Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite),
+			LongCacheWrite: int64(r.LongCacheWrite), Output: int64(r.Output), Reasoning: int64(r.Reasoning),
+		})
+	}
+	return p
 }
 
 // at gives the price of a call with that many input tokens.
@@ -31,7 +53,11 @@ func (p Price) at(input int) Price {
 		if input <= s.Tokens {
 			break
 		}
-		p.Input, p.CachedInput, p.CacheWrite, p.Output, p.Reasoning = s.Input, s.CachedInput, s.CacheWrite, s.Output, s.Reasoning
+		p.Input, p.CachedInput, p.CacheWrite, p.LongCacheWrite = s.Input, s.CachedInput, s.CacheWrite, s.LongCacheWrite
+		p.Output, p.Reasoning = s.Output, s.Reasoning
+	}
+	if p.LongCacheWrite == 0 {
+		p.LongCacheWrite = p.CacheWrite
 	}
 	if p.Reasoning == 0 {
 		p.Reasoning = p.Output
@@ -53,25 +79,38 @@ func (p Price) Of(u dialect.Usage) Cost {
 	p = p.at(u.Input)
 	// A service that counts below nothing would lower the ledger.
 	u.Input, u.CachedInput, u.CacheWrite, u.Output = max(0, u.Input), max(0, u.CachedInput), max(0, u.CacheWrite), max(0, u.Output)
-	thoughts := min(max(0, u.Reasoning), u.Output)
-	u.Output -= thoughts
-	plain := max(0, u.Input-u.CachedInput-u.CacheWrite)
+	long, thoughts := min(max(0, u.LongCacheWrite), u.CacheWrite), min(max(0, u.Reasoning), u.Output)
+	items := [...]item{
+		{max(0, u.Input-u.CachedInput-u.CacheWrite), p.Input},
+		{u.CachedInput, p.CachedInput},
+		{u.CacheWrite - long, p.CacheWrite},
+		{long, p.LongCacheWrite},
+		{u.Output - thoughts, p.Output},
+		{thoughts, p.Reasoning},
+	}
+	var sum, tokens, dearest int64
+	for _, i := range items {
+		tokens, dearest = tokens+int64(i.tokens), max(dearest, i.price)
+		sum += int64(i.tokens) * i.price
+	}
+	if tokens < 1<<22 && dearest < 1<<40 { // The usual case fits 64 bits.
+		return Cost{Nano: round(sum/1_000_000, sum%1_000_000), Known: true}
+	}
+	return exactly(items[:])
+}
+
+// item is a number of tokens with their price.
+type item struct {
+	tokens int
+	price  int64
+}
+
+// exactly sums up what may not fit 64 bits; a cost that does not is unknown.
+func exactly(items []item) Cost {
 	sum := new(big.Int)
-	add := func(tokens int, price int64) {
-		sum.Add(sum, new(big.Int).Mul(big.NewInt(int64(tokens)), big.NewInt(price)))
+	for _, i := range items {
+		sum.Add(sum, new(big.Int).Mul(big.NewInt(int64(i.tokens)), big.NewInt(i.price)))
 	}
-	if total := int64(plain) + int64(u.CachedInput) + int64(u.CacheWrite) + int64(u.Output) + int64(thoughts); total < 1<<22 &&
-		max(p.Input, p.CachedInput, p.CacheWrite, p.Output, p.Reasoning) < 1<<40 {
-		// The usual case fits 64 bits.
-		n := int64(plain)*p.Input + int64(u.CachedInput)*p.CachedInput + int64(u.CacheWrite)*p.CacheWrite + int64(u.Output)*p.Output +
-			int64(thoughts)*p.Reasoning
-		return Cost{Nano: halfEven(n), Known: true}
-	}
-	add(plain, p.Input)
-	add(u.CachedInput, p.CachedInput)
-	add(u.CacheWrite, p.CacheWrite)
-	add(u.Output, p.Output)
-	add(thoughts, p.Reasoning)
 	quotient, rest := new(big.Int).QuoRem(sum, big.NewInt(1_000_000), new(big.Int))
 	if !quotient.IsInt64() {
 		return Cost{}
@@ -84,8 +123,7 @@ func (c Cost) Plus(o Cost) Cost {
 	return Cost{Nano: c.Nano + o.Nano, Known: c.Known && o.Known}
 }
 
-func halfEven(n int64) int64 { return round(n/1_000_000, n%1_000_000) }
-
+// round makes a whole number of a quotient and the rest of a division by a million: halves go to the even neighbour.
 func round(quotient, rest int64) int64 {
 	if rest > 500_000 || rest == 500_000 && quotient%2 == 1 {
 		return quotient + 1

@@ -46,7 +46,8 @@ func messageReading(m *anthropic.Message, streamed bool) *reading {
 		usage: dialect.Usage{
 			Input:       int(u.InputTokens + u.CacheReadInputTokens + u.CacheCreationInputTokens),
 			CachedInput: int(u.CacheReadInputTokens), CacheWrite: int(u.CacheCreationInputTokens),
-			Output: int(u.OutputTokens), Reasoning: int(u.OutputTokensDetails.ThinkingTokens), Known: true,
+			LongCacheWrite: int(u.CacheCreation.Ephemeral1hInputTokens),
+			Output:         int(u.OutputTokens), Reasoning: int(u.OutputTokensDetails.ThinkingTokens), Known: true,
 		},
 	}
 	for i := range m.Content {

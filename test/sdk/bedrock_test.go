@@ -121,9 +121,15 @@ func converseUsage(u *types.TokenUsage) dialect.Usage {
 		return dialect.Usage{}
 	}
 	read, written := int(aws.ToInt32(u.CacheReadInputTokens)), int(aws.ToInt32(u.CacheWriteInputTokens))
-	return dialect.Usage{
+	counted := dialect.Usage{
 		Input: int(aws.ToInt32(u.InputTokens)) + read + written, CachedInput: read, CacheWrite: written, Output: int(aws.ToInt32(u.OutputTokens)), Known: true,
 	}
+	for _, d := range u.CacheDetails {
+		if d.Ttl == types.CacheTTLOneHour {
+			counted.LongCacheWrite += int(aws.ToInt32(d.InputTokens))
+		}
+	}
+	return counted
 }
 
 func converseError(t *testing.T, err error) *reading {

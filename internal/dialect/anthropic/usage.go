@@ -8,8 +8,8 @@ import (
 // usage is the count of tokens as the service tells it: input without what the cache had or took, output with reasoning. Iterations of several models
 // are left out: the sums are the last one's.
 type usage struct {
-	input, cached, written, output, reasoning int
-	inputKnown, outputKnown                   bool
+	input, cached, written, long, output, reasoning int
+	inputKnown, outputKnown                         bool
 }
 
 // read takes the counts that are there. Those of a stream are sums so far, and not all of them come each time.
@@ -22,8 +22,12 @@ func (u *usage) read(s *scan.Scanner) {
 		if !more {
 			return
 		}
-		if string(name) == "output_tokens_details" {
-			u.details(s)
+		switch string(name) {
+		case "output_tokens_details":
+			member(s, "thinking_tokens", &u.reasoning)
+			continue
+		case "cache_creation": // What was written, by how long it is kept: five minutes, or an hour at a higher price.
+			member(s, "ephemeral_1h_input_tokens", &u.long)
 			continue
 		}
 		if s.Kind() != '0' {
@@ -42,7 +46,8 @@ func (u *usage) read(s *scan.Scanner) {
 	}
 }
 
-func (u *usage) details(s *scan.Scanner) {
+// member reads one count of an object.
+func member(s *scan.Scanner, wanted string, count *int) {
 	if !s.Object() {
 		return
 	}
@@ -51,8 +56,8 @@ func (u *usage) details(s *scan.Scanner) {
 		if !more {
 			return
 		}
-		if string(name) == "thinking_tokens" {
-			u.reasoning = s.Int()
+		if string(name) == wanted && s.Kind() == '0' {
+			*count = s.Int()
 		}
 	}
 }
@@ -62,6 +67,7 @@ func (u *usage) total() dialect.Usage {
 		return dialect.Usage{}
 	}
 	return dialect.Usage{
-		Input: u.input + u.cached + u.written, CachedInput: u.cached, CacheWrite: u.written, Output: u.output, Reasoning: u.reasoning, Known: true,
+		Input: u.input + u.cached + u.written, CachedInput: u.cached, CacheWrite: u.written, LongCacheWrite: u.long,
+		Output: u.output, Reasoning: u.reasoning, Known: true,
 	}
 }

@@ -153,9 +153,14 @@ func (r result) String() string {
 }
 
 func writeUsage(b *strings.Builder, u dialect.Usage) {
-	if u.Known {
-		fmt.Fprintf(b, "usage: input %d, of it cached %d and written %d; output %d, of it reasoning %d\n", u.Input, u.CachedInput, u.CacheWrite, u.Output, u.Reasoning)
+	if !u.Known {
+		return
 	}
+	fmt.Fprintf(b, "usage: input %d, of it cached %d and written %d", u.Input, u.CachedInput, u.CacheWrite)
+	if u.LongCacheWrite > 0 {
+		fmt.Fprintf(b, " (%d for an hour)", u.LongCacheWrite)
+	}
+	fmt.Fprintf(b, "; output %d, of it reasoning %d\n", u.Output, u.Reasoning)
 }
 
 func stopName(s dialect.Stop) string {
