@@ -28,6 +28,8 @@ type call struct {
 	clientID string
 	// stream is the answer where it is one of events.
 	stream *stream
+	// words is set on routes whose errors are worded as OpenAI's.
+	words *wording
 }
 
 // writer remembers what was written.

@@ -153,6 +153,12 @@ func (s *specification) hold(tb testing.TB, method, path string, a answer) {
 		if a.status == 302 || a.status == 204 {
 			return // The way from / to the docs, and preflights.
 		}
+		if path == "/v1/chat/completions" || path == "/v1/responses" {
+			if a.status != 405 || kind != "application/json" {
+				tb.Errorf("%s %s answers with %d %s", method, path, a.status, kind)
+			}
+			return
+		}
 		if (a.status != 404 && a.status != 405) || kind != "application/problem+json" {
 			tb.Errorf("%s %s is not documented and answers with %d %s", method, path, a.status, kind)
 		}
@@ -199,7 +205,11 @@ func (s *specification) clean(tb testing.TB, raw json.RawMessage, a answer) {
 
 func (s *specification) holdEvents(tb testing.TB, one json.RawMessage, kinds map[string]json.RawMessage, body string) {
 	tb.Helper()
-	for _, e := range events(tb, body) {
+	list := events(tb, body)
+	if kinds == nil {
+		return // They are of a format that is not promptd's own.
+	}
+	for _, e := range list {
 		whole, err := json.Marshal(map[string]string{"id": e.id, "event": e.name, "data": e.data})
 		if err != nil {
 			tb.Fatal(err)
@@ -306,7 +316,7 @@ func TestDocumentDescribesEveryRouteWell(t *testing.T) {
 	want := []string{ // Issue by issue this list grows; a route that is not in it was made without a thought for its documentation.
 		"DELETE /v1/cache", "DELETE /v1/keys/{id}", "DELETE /v1/requests/{id}", "GET /docs", "GET /docs/{file}", "GET /openapi.json", "GET /v1/cache/stats", "GET /v1/health",
 		"GET /v1/health/live", "GET /v1/health/ready", "GET /v1/keys", "GET /v1/me", "GET /v1/metrics", "GET /v1/models", "GET /v1/providers", "GET /v1/requests", "GET /v1/requests/{id}", "GET /v1/usage",
-		"POST /v1/analyze", "POST /v1/analyze/batch", "POST /v1/keys", "POST /v1/keys/{id}/rotate", "POST /v1/schemas/check",
+		"POST /v1/analyze", "POST /v1/analyze/batch", "POST /v1/chat/completions", "POST /v1/keys", "POST /v1/keys/{id}/rotate", "POST /v1/responses", "POST /v1/schemas/check",
 	}
 	var got []string
 	ids := map[any]bool{}

@@ -83,6 +83,9 @@ func (s *Server) endpoint(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, visit := s.deps.Watch.Arrived(r.Context(), r)
 		c := s.newCall(w, r.WithContext(ctx))
+		if rt.openai {
+			c.words = &wording{format: rt.format}
+		}
 		defer func() {
 			if v := recover(); v != nil {
 				// The value may hold anything, a prompt too; its type and the place are enough.

@@ -66,7 +66,8 @@ func (c *call) work(name idempotency.Name, raw []byte, run func(context.Context)
 		failed = err
 		var failure *pipeline.Failure
 		errors.As(err, &failure)
-		return idempotency.Response{Status: f.Code.Status(), ContentType: mediaProblem, Body: append(c.document(f, failure), '\n')}, nil
+		contentType, body := c.errorBody(f, failure)
+		return idempotency.Response{Status: f.Code.Status(), ContentType: contentType, Body: body}, nil
 	})
 	if err == nil && failed != nil {
 		err = failed // Said by the one place that says faults, in a stream by its last event.

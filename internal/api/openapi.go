@@ -115,6 +115,7 @@ func codes() []map[string]any {
 func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "analyze", Description: "One prompt to one validated result."},
+		{Name: "openai", Description: "For programs that speak OpenAI's API."},
 		{Name: "schemas", Description: "What a schema is like, before a model sees it."},
 		{Name: "history", Description: "What was asked, what came of it, and what it cost."},
 		{Name: "providers", Description: "Whom promptd can ask, what they can do, and what they cost."},

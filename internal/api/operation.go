@@ -213,6 +213,9 @@ func (d *documenter) problems(o *huma.Operation, r *route) {
 			Description: "`" + strings.Join(codes, "` or `") + "`",
 			Content:     map[string]*huma.MediaType{mediaProblem: {Schema: d.schema(reflect.TypeFor[Problem]())}},
 		}
+		if r.openai {
+			res.Content = map[string]*huma.MediaType{mediaJSON: {Schema: d.schema(reflect.TypeFor[OpenAIError]())}}
+		}
 		switch status {
 		case http.StatusUnauthorized:
 			res.Headers = headerRefs("WWW-Authenticate")

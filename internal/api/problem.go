@@ -21,6 +21,10 @@ func (c *call) problem(err error) {
 	f := c.known(err)
 	var failure *pipeline.Failure
 	errors.As(err, &failure)
+	if c.stream != nil && c.words != nil {
+		c.failStream(f, failure)
+		return
+	}
 	if c.stream != nil {
 		_ = c.stream.send("error", c.document(f, failure)) //nolint:errcheck // As in send.
 		return
@@ -29,7 +33,8 @@ func (c *call) problem(err error) {
 		return // Something was sent already; a second answer would corrupt it.
 	}
 	h := c.w.Header()
-	h.Set("Content-Type", mediaProblem)
+	contentType, body := c.errorBody(f, failure)
+	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	if wait := retryAfter(f); wait != "" {
 		h.Set("Retry-After", wait)
@@ -37,7 +42,7 @@ func (c *call) problem(err error) {
 	if f.Code == fault.Unauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
-	_ = c.send(f.Code.Status(), append(c.document(f, failure), '\n')) //nolint:errcheck // It has none.
+	_ = c.send(f.Code.Status(), body) //nolint:errcheck // It has none.
 }
 
 // known gives the fault of an error. One inside promptd is logged: the caller is not told what it was.

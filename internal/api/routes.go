@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 )
@@ -17,6 +18,9 @@ type route struct {
 	open  bool
 	// admin routes are served on admin_listen too.
 	admin  bool
+	// openai routes speak a format of OpenAI's, in errors too.
+	openai bool
+	format dialect.Format
 	handle func(*call) error
 	doc    operation
 
@@ -30,6 +34,8 @@ func (s *Server) routes() []route {
 	return []route{
 		{method: "POST", path: "/v1/analyze", scope: key.Analyze, handle: s.analyze, doc: docAnalyze()},
 		{method: "POST", path: "/v1/analyze/batch", scope: key.Analyze, handle: s.analyzeBatch, doc: docAnalyzeBatch()},
+		{method: "POST", path: "/v1/chat/completions", scope: key.Analyze, openai: true, format: dialect.Chat, handle: s.chatCompletions, doc: docChatCompletions()},
+		{method: "POST", path: "/v1/responses", scope: key.Analyze, openai: true, format: dialect.Responses, handle: s.responses, doc: docResponses()},
 		{method: "POST", path: "/v1/schemas/check", scope: key.Schemas, handle: s.checkSchema, doc: docCheckSchema()},
 		{method: "DELETE", path: "/v1/cache", scope: key.Cache, handle: s.dropCache, doc: docDropCache()},
 		{method: "GET", path: "/v1/cache/stats", scope: key.Cache, handle: s.cacheStats, doc: docCacheStats()},
@@ -56,7 +62,7 @@ func (s *Server) routes() []route {
 
 // mount puts every route on the mux, with an answer of its own for a known path with another method, and one for every unknown path.
 func (s *Server) mount() error {
-	methods := map[string][]string{}
+	methods, speaking := map[string][]string{}, map[string]route{}
 	var order []string
 	for _, r := range s.routes() {
 		r.settle()
@@ -64,7 +70,7 @@ func (s *Server) mount() error {
 		if methods[r.path] == nil {
 			order = append(order, r.path)
 		}
-		methods[r.path] = append(methods[r.path], r.method)
+		methods[r.path], speaking[r.path] = append(methods[r.path], r.method), r
 	}
 	for _, path := range order {
 		allowed := methods[path]
@@ -72,7 +78,7 @@ func (s *Server) mount() error {
 			allowed = append(allowed, http.MethodHead)
 		}
 		allow := strings.Join(allowed, ", ")
-		s.mux.Handle(path, s.endpoint(route{path: path, open: true, handle: func(c *call) error {
+		s.mux.Handle(path, s.endpoint(route{path: path, open: true, openai: speaking[path].openai, format: speaking[path].format, handle: func(c *call) error {
 			c.w.Header().Set("Allow", allow)
 			return fault.New(fault.MethodNotAllowed, "this path takes %s", allow)
 		}}))

@@ -17,6 +17,7 @@ import (
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/relay"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -68,6 +69,7 @@ type Check struct {
 // Deps are the server's collaborators; all of them are wanted.
 type Deps struct {
 	Pipeline    *pipeline.Pipeline
+	Relay       *relay.Relay
 	Pool        *provider.Pool
 	Keys        *key.Issuer
 	Verifier    Verifier

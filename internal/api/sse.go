@@ -81,6 +81,14 @@ func (s *stream) send(event string, data []byte) error {
 	return s.err
 }
 
+// pass writes events that are ready, in whatever format.
+func (s *stream) pass(b []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.write(b)
+	return s.err
+}
+
 // write sends bytes at once; the mutex is held.
 func (s *stream) write(b []byte) {
 	if s.err != nil {

@@ -31,6 +31,7 @@ import (
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/provider/providertest"
+	"github.com/promptd/promptd/internal/relay"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/usage"
@@ -129,7 +130,12 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	must(err)
 	tb.Cleanup(pipe.Close)
 	w.server, err = api.New(api.Deps{
-		Pipeline: pipe, Pool: pool, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		Pipeline: pipe, Relay: relay.New(relay.Deps{
+			Pool: pool, History: w.history, Meter: unmeasured{}, NewID: newID,
+			Settings: func() pipeline.Settings {
+				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
+			},
+		}), Pool: pool, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

@@ -20,6 +20,8 @@ func levels() [][]string {
 		{"internal/prompt", "internal/provider", "internal/registry"},
 		{"internal/template"},
 		{"internal/pipeline"},
+		{"internal/dropin"},
+		{"internal/relay"},
 		{
 			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/dialect/*", "internal/provider/providertest", "client",
 			"internal/repair/*", "internal/schema/*",

@@ -115,3 +115,8 @@ func (d Dialect) Stream(src io.Reader) iter.Seq2[dialect.Delta, error] { return 
 func (d Dialect) Fail(r dialect.Response) *dialect.Error { return d.chat.Fail(r) }
 
 var _ dialect.Dialect = Dialect{}
+
+// Carries says that chat completions are relayed as they are.
+func (Dialect) Carries(f dialect.Format) (string, bool) { return Path, f == dialect.Chat }
+
+var _ dialect.Carrier = Dialect{}

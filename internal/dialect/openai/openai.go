@@ -27,3 +27,8 @@ func (Dialect) Name() string { return "openai" }
 func (Dialect) Profile(c dialect.Capability) lowering.Profile { return c.Lowering("openai") }
 
 var _ dialect.Dialect = Dialect{}
+
+// Carries says that chat completions are relayed as they are.
+func (Dialect) Carries(f dialect.Format) (string, bool) { return Path, f == dialect.Chat }
+
+var _ dialect.Carrier = Dialect{}

@@ -40,3 +40,8 @@ func (d Dialect) Profile(c dialect.Capability) lowering.Profile {
 func (d Dialect) Fail(r dialect.Response) *dialect.Error { return d.chat.Fail(r) }
 
 var _ dialect.Dialect = Dialect{}
+
+// Carries says that responses are relayed as they are.
+func (Dialect) Carries(f dialect.Format) (string, bool) { return Path, f == dialect.Responses }
+
+var _ dialect.Carrier = Dialect{}

@@ -1,0 +1,178 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/dropin"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/pipeline"
+	"github.com/promptd/promptd/internal/provider"
+)
+
+// candidates lists who may be asked, the least busy first.
+func (r *Relay) candidates(x *exchange) ([]provider.Candidate, error) {
+	o := &x.Prompt.Options
+	all, err := r.deps.Pool.Candidates(o.Provider, o.Model)
+	if err != nil {
+		return nil, err
+	}
+	fit := slices.DeleteFunc(all, func(c provider.Candidate) bool { return !x.who.MayUse(c.Provider.Name(), c.Model.Name) })
+	if len(fit) == 0 {
+		return nil, fault.New(fault.Forbidden, "this key may not use that model")
+	}
+	slices.SortStableFunc(fit, func(a, b provider.Candidate) int { return cmp.Compare(a.Provider.InFlight(), b.Provider.InFlight()) })
+	return fit, nil
+}
+
+// ask makes one attempt at a candidate. The error is a *dialect.Error, or a fault where the candidate's dialect can't express the request.
+func (r *Relay) ask(ctx context.Context, x *exchange, c provider.Candidate) (*Answer, error) {
+	if carrier, ok := c.Provider.Dialect().(dialect.Carrier); ok {
+		if path, ok := carrier.Carries(x.Format); ok {
+			return r.forward(ctx, x, c, path)
+		}
+	}
+	return r.translate(ctx, x, c)
+}
+
+// forward hands the body on as it is.
+func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, path string) (*Answer, error) {
+	accept := "application/json"
+	if x.Stream {
+		accept = "text/event-stream"
+	}
+	request := dialect.Request{
+		Method: http.MethodPost, Path: path, Body: x.Body(c.Model.Name),
+		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {accept}},
+	}
+	var sink func([]byte) error
+	if x.out != nil {
+		sink = func(b []byte) error {
+			x.begin(c, "text/event-stream")
+			return x.out.Write(b)
+		}
+	}
+	calling, span := r.deps.Meter.Call(ctx, c.Provider.Name(), c.Model.Name)
+	raw, reply, a, err := c.Provider.Forward(calling, c.Model, request, sink)
+	x.note(&a, err)
+	span.End(&a, err)
+	x.reply = reply
+	var e *dialect.Error
+	if errors.As(err, &e) && passes(e, raw) && !x.began {
+		return x.answer(c, raw.Status, "application/json", raw.Body), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	body := raw.Body
+	if x.Explain && len(body) > 0 {
+		body = spliced(body, x.ours(c))
+	}
+	return x.answer(c, raw.Status, cmp.Or(raw.ContentType, "application/json"), body), nil
+}
+
+// spliced puts ours at the end of an answer that is an object.
+func spliced(body, ours []byte) []byte {
+	end := len(body)
+	for end > 0 && (body[end-1] == ' ' || body[end-1] == '\n' || body[end-1] == '\r' || body[end-1] == '\t') {
+		end--
+	}
+	if end == 0 || body[end-1] != '}' {
+		return body
+	}
+	out := make([]byte, 0, len(body)+len(ours)+12)
+	out = append(append(out, body[:end-1]...), `,"promptd":`...)
+	return append(append(out, ours...), '}')
+}
+
+// translate hands on the conversation in the candidate's own format, and writes the answer in the caller's.
+func (r *Relay) translate(ctx context.Context, x *exchange, c provider.Candidate) (*Answer, error) {
+	call, err := x.Call()
+	if err != nil {
+		return nil, err
+	}
+	head := dropin.Reply{ID: x.id, Model: c.Model.Name, Created: x.started}
+	var stream *dropin.Stream
+	var sink func(string) error
+	if x.out != nil {
+		stream = x.NewStream(head)
+		sink = func(text string) error {
+			if x.begin(c, "text/event-stream") {
+				if err := x.out.Write(stream.Begin()); err != nil {
+					return err
+				}
+			}
+			return x.out.Write(stream.Text(text))
+		}
+	}
+	calling, span := r.deps.Meter.Call(ctx, c.Provider.Name(), c.Model.Name)
+	reply, a, err := c.Provider.Call(calling, c.Model, call, sink)
+	x.note(&a, err)
+	span.End(&a, err)
+	x.reply = reply
+	switch {
+	case err != nil:
+		return nil, err
+	case reply.Stop == dialect.StopError || reply.Stop == dialect.StopPaused:
+		return nil, &dialect.Error{Outcome: dialect.Unknown, Status: http.StatusOK}
+	}
+	head.Text, head.Refusal, head.Stop, head.Usage = reply.Text, reply.Refusal, reply.Stop, reply.Usage
+	if head.Stop == dialect.StopRefused && head.Refusal == "" {
+		head.Refusal, head.Text = cmp.Or(reply.Text, "The model declined to answer."), ""
+	}
+	if x.Explain {
+		head.Ours = x.ours(c)
+	}
+	if stream == nil {
+		return x.answer(c, http.StatusOK, "application/json", x.Whole(&head)), nil
+	}
+	if x.begin(c, "text/event-stream") {
+		if err := x.out.Write(stream.Begin()); err != nil {
+			return nil, &dialect.Error{Outcome: dialect.Cancelled, Cause: err}
+		}
+	}
+	if err := x.out.Write(stream.End(&head)); err != nil {
+		return nil, &dialect.Error{Outcome: dialect.Cancelled, Cause: err}
+	}
+	return x.answer(c, http.StatusOK, "text/event-stream", nil), nil
+}
+
+// begin tells the caller's side that an answer comes; it reports whether that was the beginning.
+func (x *exchange) begin(c provider.Candidate, contentType string) bool {
+	if x.began {
+		return false
+	}
+	x.began = true
+	x.out.Begin(Head{x.id, c.Provider.Name(), c.Model.Name, contentType})
+	return true
+}
+
+// note keeps the record of an attempt; one that was not sent is none.
+func (x *exchange) note(a *provider.Attempt, err error) {
+	x.asked += a.Total
+	if errors.Is(err, provider.ErrNotSent) {
+		return
+	}
+	a.N = len(x.attempts) + 1
+	x.attempts = append(x.attempts, *a)
+}
+
+func (x *exchange) answer(c provider.Candidate, status int, contentType string, body []byte) *Answer {
+	a := &Answer{Head: Head{x.id, c.Provider.Name(), c.Model.Name, contentType}, Status: status, Body: body, Attempts: len(x.attempts)}
+	_, a.Cost = pipeline.Total(x.attempts)
+	return a
+}
+
+// ours is the object that stands beside theirs as promptd.
+func (x *exchange) ours(c provider.Candidate) []byte {
+	_, cost := pipeline.Total(x.attempts)
+	return dropin.AppendOurs(nil, dropin.Ours{
+		RequestID: x.id, Provider: c.Provider.Name(), Model: c.Model.Name, Attempts: x.attempts, Cost: cost,
+		Processing: time.Since(x.started), Overhead: max(0, time.Since(x.started)-x.asked),
+	})
+}

@@ -1,0 +1,207 @@
+// Package relay is the gateway for requests without a schema: it hands a body in a format of OpenAI's to a service that speaks it, and the service's bytes back.
+//
+// Nothing is judged here, so nothing is called passed; requests with a schema are package pipeline's. What stays the same is all around: candidates and the keys
+// that may use them, fallback as long as nothing was sent to the caller, slots, breakers, time limits and credentials of providers, history, cost and metrics. A
+// candidate whose dialect has another format gets the conversation, translated, where the request has nothing in it that gets lost on the way; else
+// it is passed over, and where nobody is left the fault names what stood in the way.
+//
+// The main type is [Relay]; [Relay.Do] reads as the way of one request.
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/dropin"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/pipeline"
+	"github.com/promptd/promptd/internal/provider"
+)
+
+// Deps are the relay's collaborators; all of them are wanted.
+type Deps struct {
+	Pool     *provider.Pool
+	History  pipeline.History
+	Meter    pipeline.Meter
+	NewID    func() string
+	Settings func() pipeline.Settings
+}
+
+// Relay hands requests on. It is safe for concurrent use.
+type Relay struct{ deps Deps }
+
+// New makes a relay.
+func New(d Deps) *Relay { return &Relay{d} }
+
+// Out takes a streamed answer.
+type Out interface {
+	// Begin comes once, before the first Write: from then on no other candidate can be asked.
+	Begin(h Head)
+	// Write sends bytes on at once.
+	Write(b []byte) error
+}
+
+// Head is what is known when an answer begins.
+type Head struct {
+	RequestID, Provider, Model string
+	// ContentType is that of the body.
+	ContentType string
+}
+
+// Answer is what came of a request.
+type Answer struct {
+	Head
+	// Status is 200, or that of a service which says what is wrong with the request.
+	Status int
+	// Body is a whole answer; a streamed one went to the Out.
+	Body []byte
+	// Cost is what all attempts cost.
+	Cost     provider.Cost
+	Attempts int
+}
+
+// exchange is one request under way.
+type exchange struct {
+	*dropin.Request
+	id       string
+	who      *key.Caller
+	started  time.Time
+	out      Out // nil where the answer is wanted whole
+	began    bool
+	attempts []provider.Attempt
+	asked    time.Duration
+	reply    dialect.Reply
+}
+
+// Do hands on one admitted request. The answer is streamed to out where that is not nil. The error is a *pipeline.Failure; began tells whether something of the
+// answer was sent before.
+func (r *Relay) Do(ctx context.Context, who *key.Caller, q *dropin.Request, out Out) (a *Answer, began bool, err error) {
+	x := &exchange{Request: q, id: r.deps.NewID(), who: who, started: time.Now(), out: out}
+	client := ctx
+	ctx, span := r.deps.Meter.Request(ctx, x.id)
+	ctx, cancel := context.WithTimeout(ctx, q.Prompt.Options.Timeout)
+	defer cancel()
+	a, err = r.walk(ctx, x)
+	if err != nil {
+		err = x.failure(ctx, client, err)
+	}
+	// The record is wanted even where the caller has gone: what was spent was spent.
+	if lost := r.record(context.WithoutCancel(ctx), x, a, err); lost != nil && err == nil {
+		a, err = nil, x.failure(ctx, client, lost)
+	}
+	span.End(err)
+	return a, x.began, err
+}
+
+// walk asks one candidate after the other until one has answered, or has begun to.
+func (r *Relay) walk(ctx context.Context, x *exchange) (*Answer, error) {
+	candidates, err := r.candidates(x)
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	for n := 0; len(x.attempts) < x.Prompt.Options.MaxAttempts && len(candidates) > 0; n++ {
+		c := candidates[n%len(candidates)]
+		if n >= len(candidates) && !r.mayRepeat(ctx, x, c, n/len(candidates), failed) {
+			break
+		}
+		a, err := r.ask(ctx, x, c)
+		if err == nil {
+			return a, nil
+		}
+		failed = err
+		if ctx.Err() != nil || x.began || !next(err) {
+			break
+		}
+		if n+1 >= most(x, candidates) {
+			break
+		}
+	}
+	return nil, failed
+}
+
+// most bounds the rounds of the loop: calls that are not sent are no attempts.
+func most(x *exchange, candidates []provider.Candidate) int {
+	return max(x.Prompt.Options.MaxAttempts, len(candidates))
+}
+
+// next says whether another attempt may do better than one that ended so.
+func next(err error) bool {
+	var e *dialect.Error
+	if !errors.As(err, &e) {
+		return true // The candidate could not be asked: another one may speak the format.
+	}
+	rule := provider.RuleOf(e.Outcome)
+	return rule.Next || rule.Repeat
+}
+
+// mayRepeat pauses before a candidate is asked again, where that is worth it.
+func (r *Relay) mayRepeat(ctx context.Context, x *exchange, c provider.Candidate, round int, failed error) bool {
+	var e *dialect.Error
+	if !errors.As(failed, &e) || !provider.RuleOf(e.Outcome).Repeat || !c.Provider.AllowRetry() {
+		return false
+	}
+	begun := time.Now()
+	defer func() { x.asked += time.Since(begun) }()
+	return provider.Sleep(ctx, r.deps.Settings().Backoff.Pause(round, e.Wait)) == nil
+}
+
+// failure makes the product's error of what ended a request.
+func (x *exchange) failure(ctx, client context.Context, err error) *pipeline.Failure {
+	f := &pipeline.Failure{RequestID: x.id, ClientRequestID: x.Prompt.ClientRequestID, Attempts: x.attempts, Processing: time.Since(x.started)}
+	f.Usage, f.Cost = pipeline.Total(x.attempts)
+	var e *dialect.Error
+	switch {
+	case client.Err() != nil:
+		f.Fault = fault.New(fault.Timeout, "the caller went away before the answer").Because(err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		f.Fault = fault.New(fault.Timeout, "the request did not end within its promptd.timeout_ms").Because(err)
+	case errors.As(err, &e):
+		f.Fault = faultOf(e)
+	default:
+		f.Fault = fault.Of(err)
+	}
+	return f
+}
+
+// faultOf words what a provider did.
+func faultOf(e *dialect.Error) *fault.Fault {
+	f := fault.New(provider.RuleOf(e.Outcome).Code, "the provider's answer was %s", e.Outcome).Because(e)
+	if f.Code == fault.ValidationFailed || f.Code == fault.Internal {
+		f.Code = fault.ProviderError // Nothing is judged here.
+	}
+	f.RetryAfter = e.Wait
+	switch e.Outcome {
+	case dialect.Timeout:
+		f.Detail = "the provider did not answer in time"
+	case dialect.Filtered, dialect.Refused:
+		f.Detail = "the provider refused the content"
+	case dialect.Auth:
+		f.Remediation = "The provider refused its credentials or permissions: check its api_key and the model's name; promptd doctor shows both."
+	case dialect.Quota:
+		f.Remediation = "The account at the provider has no quota or credit left: settle it there, or configure another provider."
+	case dialect.ContextExceeded, dialect.TooLarge:
+		f.Remediation = "Send a shorter conversation, or use a model with a larger context window."
+	}
+	if errors.Is(e, provider.ErrNotSent) {
+		f.Detail = "no provider takes a call now: " + e.Cause.Error()
+	}
+	return f
+}
+
+// passes says whether a service's own words about a request go to the caller: they are about what the caller sent, and not about the account.
+func passes(e *dialect.Error, raw provider.Raw) bool {
+	if raw.Status < http.StatusBadRequest || raw.Status >= http.StatusInternalServerError || len(raw.Body) == 0 || raw.Body[0] != '{' {
+		return false
+	}
+	switch e.Outcome {
+	case dialect.BadRequest, dialect.TooLarge, dialect.ContextExceeded, dialect.SchemaRejected, dialect.Filtered, dialect.Refused:
+		return true
+	default:
+		return false
+	}
+}
