@@ -2,21 +2,107 @@ package registry
 
 import (
 	"context"
+	"fmt"
+	"time"
 
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/schema/compat"
+	"github.com/promptd/promptd/internal/value"
 )
 
-// Comparison is what a comparison of a new schema with a version found.
+// comparePatience bounds a comparison. One that takes longer has proven nothing, and is not called compatible.
+const comparePatience = 2 * time.Second
+
+// Comparison is what a comparison of a schema with a version found.
 type Comparison struct {
-	Mode Compatibility
-	// Against is the version that was compared with; 0 where there was none.
-	Against int
+	// Against is the version that the schema was compared with.
+	Against Version
+	compat.Report
 }
 
-// refusal is the CONFLICT of a schema that breaks what it owes, or nil.
-func (c *Comparison) refusal(string) error { return nil }
+// Question asks whether a schema may follow a version.
+type Question struct {
+	// Schema is a schema, or Ref the reference of one that is registered: one of both.
+	Schema value.Value
+	Ref    string
+	// Against is the version to compare with; 0 is the newest that can be used.
+	Against int
+	// Mode is empty for the one that the name keeps.
+	Mode compat.Mode
+}
+
+// Compare says whether a schema may follow a version of the name, and changes nothing.
+func (r *Registry) Compare(ctx context.Context, team key.TeamID, name string, q Question) (*Comparison, error) {
+	ref := Ref{name, q.Against}
+	s, before, err := r.Find(ctx, team, ref, false)
+	if err != nil {
+		return nil, err
+	}
+	if q.Mode == "" {
+		q.Mode = s.Compatibility
+	}
+	if err := checkMode(q.Mode); err != nil {
+		return nil, err
+	}
+	if q.Ref != "" {
+		v, err := r.Resolve(ctx, team, q.Ref)
+		if err != nil {
+			return nil, err
+		}
+		q.Schema = v.Schema
+	}
+	compiled, err := r.cfg.Schemas.Compile(ctx, q.Schema, r.options())
+	if err != nil {
+		return nil, below("/schema", err)
+	}
+	return r.compare(ctx, before, compiled, q.Mode)
+}
 
 // compare compares a schema with a version.
-func (r *Registry) compare(_ context.Context, before *Version, _ *schema.Schema, mode Compatibility) (Comparison, error) {
-	return Comparison{Mode: mode, Against: before.Number}, nil
+func (r *Registry) compare(ctx context.Context, before Version, now *schema.Schema, mode compat.Mode) (*Comparison, error) {
+	// The version passed its check when it was published. The limits of today are for what is published today.
+	old, err := r.cfg.Schemas.Compile(ctx, before.Schema, schema.Options{Limits: schema.Limits{Bytes: len(before.Schema.AppendCanonical(nil)) + 1}})
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", before.Ref(), err)
+	}
+	limited, cancel := context.WithTimeout(ctx, comparePatience)
+	defer cancel()
+	c := &Comparison{Against: before, Report: compat.Check(limited, old, now, mode)}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("compare with %s: %w", before.Ref(), err)
+	}
+	return c, nil
+}
+
+// refusal is the CONFLICT of a schema that breaks what it owes, with each place; nil where it breaks nothing.
+func (c *Comparison) refusal() error {
+	if c.Compatible {
+		return nil
+	}
+	f := fault.New(fault.Conflict, "the schema is not %s compatible with %s", c.Mode, c.Against.Ref())
+	if n := len(c.Findings) + c.More; n > 0 {
+		f.Detail += fmt.Sprintf(": %s", c.Findings[0].Message)
+		if n > 1 {
+			f.Detail += fmt.Sprintf(", and %d more", n-1)
+		}
+	}
+	f.Remediation = "Keep to the version before at the places in errors, publish under another name, or publish it all the same with compatibility none."
+	for i := range c.Findings {
+		f.Entries = append(f.Entries, entryOf(&c.Findings[i]))
+	}
+	return f
+}
+
+// entryOf makes an entry of errors[] of a finding: the place in the body's schema, and in the message the place in values.
+func entryOf(f *compat.Finding) fault.Entry {
+	at := f.Instance
+	if at == "" {
+		at = "the whole value"
+	}
+	return fault.Entry{
+		Pointer: "/schema" + f.New, Rule: f.Keyword, Hint: f.Hint,
+		Message: fmt.Sprintf("%s (%s, %s): %s", at, f.Direction, f.Verdict, f.Message),
+	}
 }

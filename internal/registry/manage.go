@@ -46,7 +46,7 @@ func (r *Registry) Change(ctx context.Context, team key.TeamID, name string, c C
 		}
 	}
 	if c.Compatibility != nil {
-		if err := c.Compatibility.check(); err != nil {
+		if err := checkMode(*c.Compatibility); err != nil {
 			return Schema{}, err
 		}
 	}

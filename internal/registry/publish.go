@@ -7,6 +7,7 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/schema/compat"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -20,7 +21,7 @@ type Draft struct {
 	// Description becomes the name's; nil keeps what it has.
 	Description *string
 	// Compatibility is what this version is held to; empty means the mode that the name keeps. A name that is new keeps it.
-	Compatibility Compatibility
+	Compatibility compat.Mode
 }
 
 // Published is what became of a draft.
@@ -31,8 +32,8 @@ type Published struct {
 	Compiled *schema.Schema
 	// New is false where the newest version has that content already: nothing was published then.
 	New bool
-	// Comparison is with the version before; it has nothing to say of a first version.
-	Comparison Comparison
+	// Comparison is with the version before; nil where there was none, or nothing was published.
+	Comparison *Comparison
 }
 
 // Publish keeps a schema as the next version of its name. It is an INVALID_SCHEMA where it does not compile, and a CONFLICT whose entries name the places
@@ -69,7 +70,7 @@ func (d *Draft) check() error {
 		}
 	}
 	if d.Compatibility != "" {
-		return d.Compatibility.check()
+		return checkMode(d.Compatibility)
 	}
 	return nil
 }
@@ -87,15 +88,14 @@ func (r *Registry) publish(ctx context.Context, team key.TeamID, owner key.ID, d
 	}
 	mode, kept := d.modes(&s)
 	p := Published{Schema: s, Version: before, Compiled: compiled}
-	p.Comparison.Mode = mode
 	if before.Number != 0 && before.Hash == compiled.Hash() {
 		return r.again(ctx, d, p)
 	}
 	if before.Number != 0 {
-		if p.Comparison, err = r.compare(ctx, &before, compiled, mode); err != nil {
+		if p.Comparison, err = r.compare(ctx, before, compiled, mode); err != nil {
 			return Published{}, err
 		}
-		if err := p.Comparison.refusal(d.Name); err != nil {
+		if err := p.Comparison.refusal(); err != nil {
 			return Published{}, err
 		}
 	}
@@ -114,8 +114,8 @@ func (r *Registry) publish(ctx context.Context, team key.TeamID, owner key.ID, d
 }
 
 // modes gives the mode for this version, and the one that the name keeps if it is new.
-func (d *Draft) modes(s *Schema) (mode, kept Compatibility) {
-	kept = Backward
+func (d *Draft) modes(s *Schema) (mode, kept compat.Mode) {
+	kept = compat.Backward
 	if s.Revision != 0 {
 		kept = s.Compatibility
 	}

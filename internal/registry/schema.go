@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,26 +10,15 @@ import (
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/schema/compat"
 	"github.com/promptd/promptd/internal/value"
 )
 
-// Compatibility says what a new version of a schema owes to the one before.
-type Compatibility string
-
-// The modes.
-const (
-	// Backward: whatever satisfies the version before satisfies the new one. It is the default: who reads with the new version can read old data.
-	Backward Compatibility = "backward"
-	// Forward: whatever satisfies the new version satisfies the one before, so that programs written for that one can read new data.
-	Forward Compatibility = "forward"
-	// Full is both.
-	Full Compatibility = "full"
-	// None asks for nothing.
-	None Compatibility = "none"
-)
-
-// Modes lists the modes in the order of the reference.
-func Modes() []string { return []string{string(Backward), string(Forward), string(Full), string(None)} }
+// Modes lists what a new version may owe to the one before, in the order of the reference; package compat says what each means. Backward is the default: who
+// reads with the new version can read old data.
+func Modes() []string {
+	return []string{string(compat.Backward), string(compat.Forward), string(compat.Full), string(compat.None)}
+}
 
 // Schema is a registered name. Its versions are [Version]s.
 type Schema struct {
@@ -36,7 +26,7 @@ type Schema struct {
 	Name        string
 	Description string
 	// Compatibility is the mode that new versions are held to where the publisher names none.
-	Compatibility Compatibility
+	Compatibility compat.Mode
 	// Owner is the key that published the first version; empty where no keys are wanted.
 	Owner key.ID
 	// Newest is the highest number that was ever given.
@@ -62,7 +52,7 @@ type Version struct {
 	Hash   [32]byte
 	Schema value.Value
 	// Compatibility is the mode that the version was held to when it was published.
-	Compatibility Compatibility
+	Compatibility compat.Mode
 	// Owner is the key that published it; empty where no keys are wanted.
 	Owner     key.ID
 	CreatedAt time.Time
@@ -174,9 +164,8 @@ func checkDescription(text string) error {
 }
 
 // checkMode says what is wrong with a mode.
-func (c Compatibility) check() error {
-	switch c {
-	case Backward, Forward, Full, None:
+func checkMode(m compat.Mode) error {
+	if slices.Contains(Modes(), string(m)) {
 		return nil
 	}
 	return fault.Invalid("/compatibility", "enum", "compatibility has a value that it does not take", "Use one of: "+strings.Join(Modes(), ", ")+".")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/schema/compat"
 )
 
 // ErrMoved says that a name changed since its revision was read. Nothing was kept; the caller looks again.
@@ -40,7 +41,7 @@ type Publication struct {
 	// Description replaces the name's; nil keeps it.
 	Description *string
 	// Kept is the mode that a new name keeps.
-	Kept Compatibility
+	Kept compat.Mode
 	// Revision is that of the name as it was compared with; 0 for a name that does not exist.
 	Revision int64
 }
@@ -65,7 +66,7 @@ type VersionFilter struct {
 // Change is what can be changed of a name.
 type Change struct {
 	Description   *string
-	Compatibility *Compatibility
+	Compatibility *compat.Mode
 	At            time.Time
 }
 

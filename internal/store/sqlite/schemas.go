@@ -10,6 +10,7 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/schema/compat"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -318,7 +319,7 @@ func (r *versionRow) version() (registry.Version, error) {
 		return registry.Version{}, nil
 	}
 	v := registry.Version{
-		Team: key.TeamID(r.team.String), Name: r.name.String, Number: int(r.number.Int64), Compatibility: registry.Compatibility(r.mode.String),
+		Team: key.TeamID(r.team.String), Name: r.name.String, Number: int(r.number.Int64), Compatibility: compat.Mode(r.mode.String),
 		Owner: key.ID(r.owner.String), CreatedAt: timeOf(r.created), WithdrawnAt: timeOf(r.withdrawn),
 	}
 	copy(v.Hash[:], r.hash)

@@ -14,6 +14,7 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/schema/compat"
 	"github.com/promptd/promptd/internal/usage"
 	"github.com/promptd/promptd/internal/value"
 )
@@ -46,10 +47,10 @@ func sampleSchema(n int, team key.TeamID, name string, revision int64) registry.
 	}
 	return registry.Publication{
 		Version: registry.Version{
-			Team: team, Name: name, Hash: sha256.Sum256([]byte(text)), Schema: v, Compatibility: registry.Full, Owner: key.ID(fmt.Sprintf("key_%d", n)),
+			Team: team, Name: name, Hash: sha256.Sum256([]byte(text)), Schema: v, Compatibility: compat.Full, Owner: key.ID(fmt.Sprintf("key_%d", n)),
 			CreatedAt: start().Add(time.Duration(n) * time.Second),
 		},
-		Kept: registry.Backward, Revision: revision,
+		Kept: compat.Backward, Revision: revision,
 	}
 }
 
@@ -78,7 +79,7 @@ func schemaRoundTrip(t *testing.T, s Stores, _ *Clock) {
 	after, v, err := s.Schemas.Publish(t.Context(), p)
 	must(t, err)
 	wantSchema := registry.Schema{
-		Team: "acme", Name: "invoice", Description: description, Compatibility: registry.Backward, Owner: "key_1", Newest: 1, Current: 1,
+		Team: "acme", Name: "invoice", Description: description, Compatibility: compat.Backward, Owner: "key_1", Newest: 1, Current: 1,
 		CurrentHash: p.Hash, CreatedAt: p.CreatedAt, UpdatedAt: p.CreatedAt, Revision: 1,
 	}
 	wantVersion := p.Version
@@ -93,7 +94,7 @@ func schemaRoundTrip(t *testing.T, s Stores, _ *Clock) {
 		}
 	}
 	second := sampleSchema(2, "acme", "invoice", 1)
-	second.Kept = registry.None
+	second.Kept = compat.None
 	after, _, err = s.Schemas.Publish(t.Context(), second)
 	must(t, err)
 	wantSchema.Newest, wantSchema.Current, wantSchema.CurrentHash, wantSchema.UpdatedAt, wantSchema.Revision = 2, 2, second.Hash, second.CreatedAt, 2
@@ -310,15 +311,15 @@ func schemaWithdrawName(t *testing.T, s Stores, clock *Clock) {
 func schemaChange(t *testing.T, s Stores, clock *Clock) {
 	ctx := t.Context()
 	publish(t, s, "acme", "invoice", 1)
-	text, empty, mode := "described", "", registry.None
+	text, empty, mode := "described", "", compat.None
 	for i, c := range []struct {
 		change      registry.Change
 		description string
-		mode        registry.Compatibility
+		mode        compat.Mode
 	}{
-		{registry.Change{Description: &text}, text, registry.Backward},
-		{registry.Change{Compatibility: &mode}, text, registry.None},
-		{registry.Change{Description: &empty}, "", registry.None},
+		{registry.Change{Description: &text}, text, compat.Backward},
+		{registry.Change{Compatibility: &mode}, text, compat.None},
+		{registry.Change{Description: &empty}, "", compat.None},
 	} {
 		c.change.At = clock.Now()
 		one, err := s.Schemas.Change(ctx, "acme", "invoice", c.change)
