@@ -26,7 +26,7 @@ func levels() [][]string {
 			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/dialect/*", "internal/provider/providertest", "client",
 			"internal/repair/*", "internal/schema/*",
 		},
-		{"internal/app"},
+		{"internal/app", "internal/provider/calltest"},
 		{"internal/cli"},
 		{"cmd/*", "examples/*", "bench", "bench/*", "test/*", "internal/test/*", "internal/doctest", "internal/archtest"},
 	}

@@ -22,7 +22,7 @@ func (bedrock) traits() traits {
 }
 
 // signature is the form of version 4 of AWS's signatures, for Bedrock.
-const signature = `^AWS4-HMAC-SHA256 Credential=([A-Za-z0-9]{3,128})/(\d{8})/[a-z0-9-]+/bedrock/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=[0-9a-f]{64}$`
+const signature = `^AWS4-HMAC-SHA256 Credential=([A-Za-z0-9]{1,128})/(\d{8})/[a-z0-9-]+/bedrock/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=[0-9a-f]{64}$`
 
 // signed reports whether a request has the form of a signed one, or the key as a bearer token. A key is looked for as the signature's access key; the signature
 // itself is not computed again.

@@ -1,0 +1,138 @@
+package calltest
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/provider/providertest"
+)
+
+// oversize answers end in an error long before the service is done: neither memory nor time goes into what is of no use.
+func oversize(t *testing.T, f Form) {
+	both(t, func(t *testing.T, streamed bool) {
+		service := f.service(t, providertest.Settings{Text: "an answer", Shares: providertest.Shares{Transport: 1}, Faults: []providertest.Fault{providertest.Oversize}})
+		p := f.account(t, service, Key, nil)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := ask(t, p, plain(), streamed)
+		runtime.ReadMemStats(&after)
+		if r.err == nil || r.err.Outcome != dialect.Invalid && r.err.Outcome != dialect.Unknown {
+			t.Errorf("got %v", r.err)
+		}
+		const most = 16 << 20 // package provider's bound
+		if n := len(strings.Join(r.pieces, "")); n > most {
+			t.Errorf("%d bytes of text were handed on", n)
+		}
+		await(t, "the service notices", func() bool { return service.InFlight() == 0 })
+		if e := service.Exchanges(); len(e) != 1 || !e[0].Left {
+			t.Error("the whole of it was read")
+		}
+	})
+}
+
+// timeouts end a call that gives nothing: for want of the first byte in a stream, for want of the whole elsewhere, and at the request's own deadline.
+func timeouts(t *testing.T, f Form) {
+	const short = 30 * time.Millisecond
+	for _, c := range []struct {
+		name     string
+		fault    providertest.Fault
+		streamed bool
+		change   func(*provider.Account)
+		deadline time.Duration
+	}{
+		{"first byte", providertest.StalledFirst, true, func(a *provider.Account) { a.FirstByteTimeout = short }, 0},
+		{"attempt, streamed", providertest.StalledLater, true, func(a *provider.Account) { a.Timeout = short }, 0},
+		{"attempt, whole", providertest.StalledLater, false, func(a *provider.Account) { a.Timeout = short }, 0},
+		{"headers, whole", providertest.StalledFirst, false, func(a *provider.Account) { a.Timeout = short }, 0},
+		{"deadline, streamed", providertest.StalledLater, true, nil, short},
+		{"deadline, whole", providertest.StalledFirst, false, nil, short},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			service := f.service(t, providertest.Settings{Stall: time.Minute})
+			service.Queue(providertest.Reply{Text: "an answer", Fault: c.fault, CutAt: 1})
+			p := f.account(t, service, Key, c.change)
+			ctx := t.Context()
+			if c.deadline > 0 {
+				limited, cancel := context.WithTimeout(ctx, c.deadline)
+				defer cancel()
+				ctx = limited
+			}
+			_, a, err := p.Call(ctx, &p.Models()[0], plain(), sinkOf(c.streamed))
+			var failed *dialect.Error
+			if !errors.As(err, &failed) || failed.Outcome != dialect.Timeout || a.Outcome != dialect.Timeout {
+				t.Errorf("got %v, recorded %s; want %s", err, a.Outcome, dialect.Timeout)
+			}
+			await(t, "the service notices", func() bool { return service.InFlight() == 0 })
+			if e := service.Exchanges(); len(e) != 1 || !e[0].Left {
+				t.Error("the service has not noticed that nobody waits")
+			}
+		})
+	}
+}
+
+func sinkOf(streamed bool) func(string) error {
+	if !streamed {
+		return nil
+	}
+	return func(string) error { return nil }
+}
+
+// cancellation reaches the service at once, before the first byte and within the answer: its connection ends.
+func cancellation(t *testing.T, f Form) {
+	const text = "an answer that is long enough to be held within"
+	never := make(chan struct{})
+	for name, after := range map[string]int{"before the first byte": 0, "within the answer": 60} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(t *testing.T, streamed bool) {
+				service := f.service(t, providertest.Settings{})
+				service.Queue(providertest.Reply{Text: text, Hold: never, HoldAfter: after})
+				p := f.account(t, service, Key, nil)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					_, a, err := p.Call(ctx, &p.Models()[0], plain(), sinkOf(streamed))
+					var failed *dialect.Error
+					if !errors.As(err, &failed) || failed.Outcome != dialect.Cancelled || a.Outcome != dialect.Cancelled {
+						t.Errorf("got %v, recorded %s", err, a.Outcome)
+					}
+				})
+				await(t, "the call is under way", func() bool { return service.InFlight() == 1 && p.InFlight() == 1 })
+				cancel(errors.New("the client is gone"))
+				wg.Wait()
+				await(t, "the service notices", func() bool { return service.InFlight() == 0 })
+				if e := service.Exchanges(); len(e) != 1 || !e[0].Left {
+					t.Error("the service has not noticed")
+				}
+				if p.InFlight() != 0 {
+					t.Errorf("%d calls in flight after the end", p.InFlight())
+				}
+			})
+		})
+	}
+}
+
+// leaves ends a stream whose receiver has enough.
+func leaves(t *testing.T, f Form) {
+	service := f.service(t, providertest.Settings{})
+	never := make(chan struct{})
+	service.Queue(providertest.Reply{Text: strings.Repeat("word", 200), Hold: never, HoldAfter: 6000})
+	p := f.account(t, service, Key, nil)
+	full := errors.New("the client is gone")
+	_, a, err := p.Call(t.Context(), &p.Models()[0], plain(), func(string) error { return full })
+	if a.Outcome != dialect.Cancelled || !errors.Is(err, full) || a.FirstToken == 0 {
+		t.Errorf("%v, recorded %s", err, a.Outcome)
+	}
+	await(t, "the service notices", func() bool { return service.InFlight() == 0 })
+	if e := service.Exchanges(); !e[0].Left {
+		t.Error("the service goes on")
+	}
+}
