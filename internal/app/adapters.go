@@ -12,6 +12,7 @@ import (
 	"github.com/promptd/promptd/internal/dialect/ollama"
 	"github.com/promptd/promptd/internal/dialect/openai"
 	"github.com/promptd/promptd/internal/dialect/responses"
+	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema/lowering"
 )
 
@@ -47,14 +48,13 @@ func Adapters() config.Adapters {
 		Dialects:   names,
 		Profiles:   lowering.Names(),
 		AuthTypes:  []string{"bearer", "header", "sigv4"},
-		Strategies: []string{"least-busy"},
+		Strategies: router.Names(),
 		Databases:  []string{"sqlite"},
 		Caches:     []string{"memory"},
 		Brokers:    []string{"embedded"},
 		Inert: []string{
 			"state.url", "webhooks.allow_private_networks", "webhooks.max_age", "limits.upload_bytes",
-			"routing.breaker.failure_share", "routing.breaker.min_calls", "routing.breaker.window", "routing.breaker.open_for", "routing.hedge_after",
-			"providers[].region", "providers[].weight", "providers[].api_keys", "providers[].limits.rpm", "providers[].limits.tpm", "providers[].models[].tier",
+			"providers[].region",
 			"providers[].auth.project", "providers[].auth.location", "providers[].auth.api_version",
 		},
 	}

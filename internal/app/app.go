@@ -260,6 +260,7 @@ func (a *App) providers(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.pool = provider.NewPool(a.withLocal(list)...)
+	a.watchProviders()
 	for _, p := range a.pool.Providers() {
 		a.log.Info("provider " + describe(p))
 	}
@@ -288,12 +289,7 @@ func (a *App) checks() []api.Check {
 	if a.local != nil {
 		list = append(list, api.Check{Name: "local_model", Ready: a.local.ready})
 	}
-	return append(list, api.Check{Name: "providers", Ready: func(context.Context) error {
-		if len(a.pool.Providers()) == 0 {
-			return errors.New("no provider is configured")
-		}
-		return nil
-	}})
+	return append(list, api.Check{Name: "providers", Ready: a.providersReady})
 }
 
 // Address is where the API listens, as host:port.

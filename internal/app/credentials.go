@@ -16,3 +16,16 @@ func signerOf(p *config.Provider) (provider.Signer, error) {
 		Region: p.Auth.Region, Service: "bedrock", // Of AWS's services, promptd speaks to this one.
 	})
 }
+
+// credentialsOf makes the headers that are used in turn.
+func credentialsOf(p *config.Provider) []provider.Credential {
+	var list []provider.Credential
+	for _, k := range p.Credentials() {
+		c := provider.Credential{Header: "Authorization", Value: "Bearer " + k.Reveal()}
+		if p.Auth.Type == "header" {
+			c = provider.Credential{Header: p.Auth.Header, Value: k.Reveal()}
+		}
+		list = append(list, c)
+	}
+	return list
+}

@@ -19,6 +19,7 @@ func providersOf(c *config.Config, transport http.RoundTripper) ([]*provider.Pro
 	list := make([]*provider.Provider, 0, len(c.Providers))
 	for i := range c.Providers {
 		account := accountOf(&c.Providers[i])
+		account.Breaker = breakerOf(c)
 		var err error
 		if account.Signer, err = signerOf(&c.Providers[i]); err != nil {
 			return nil, err
@@ -36,7 +37,8 @@ func accountOf(p *config.Provider) provider.Account {
 	d, _ := dialectNamed(p.Dialect) // The configuration was held to Adapters.
 	a := provider.Account{
 		Name: p.Name, Dialect: d, BaseURL: p.BaseURL, Header: headersOf(p), Timeout: p.Timeout, FirstByteTimeout: p.FirstByteTimeout,
-		MaxConcurrency: p.MaxConcurrency, Weight: p.Weight, Region: p.Region,
+		MaxConcurrency: p.MaxConcurrency, Credentials: credentialsOf(p), Limits: provider.Limits{RPM: p.Limits.RPM, TPM: p.Limits.TPM},
+		Weight: p.Weight, Region: p.Region,
 	}
 	for i := range p.Models {
 		m := modelOf(p, &p.Models[i])
@@ -48,17 +50,9 @@ func accountOf(p *config.Provider) provider.Account {
 	return a
 }
 
-// headersOf are the credential and the further headers of every call.
+// headersOf are the configured headers of every call; they win over a credential of the same name.
 func headersOf(p *config.Provider) http.Header {
 	h := http.Header{}
-	if keys := p.Credentials(); len(keys) > 0 {
-		switch p.Auth.Type {
-		case "header":
-			h.Set(p.Auth.Header, keys[0].Reveal())
-		default:
-			h.Set("Authorization", "Bearer "+keys[0].Reveal())
-		}
-	}
 	for name, v := range p.Headers {
 		h.Set(name, v.Reveal())
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -123,6 +124,7 @@ func (a *App) reload(context.Context) error {
 	}
 	merged := *before
 	merged.Providers, merged.Limits = after.Providers, after.Limits
+	merged.Routing.Retries, merged.Routing.Breaker = after.Routing.Retries, after.Routing.Breaker
 	merged.Auth.DefaultRateLimitPerHour = after.Auth.DefaultRateLimitPerHour
 	merged.Telemetry.LogLevel = after.Telemetry.LogLevel
 	if err := a.seen.SetLevel(merged.Telemetry.LogLevel); err != nil {
@@ -133,7 +135,9 @@ func (a *App) reload(context.Context) error {
 	}
 	a.verifier.SetDefaultRateLimit(merged.Auth.DefaultRateLimitPerHour)
 	a.settings.Store(settingsOf(&merged))
-	if slices.ContainsFunc(live, func(d config.Difference) bool { return d.Path == "providers" }) {
+	if slices.ContainsFunc(live, func(d config.Difference) bool {
+		return d.Path == "providers" || strings.HasPrefix(d.Path, "routing.breaker.")
+	}) {
 		a.pool.Set(a.withLocal(list))
 	}
 	a.config.Store(&merged)

@@ -111,17 +111,17 @@ type Routing struct {
 
 // Retries bounds the attempts of one request.
 type Retries struct {
-	MaxAttempts int           `yaml:"max_attempts" default:"4" min:"1" max:"10" text:"Provider calls of one request in all: retries, re-asks, fallbacks, hedges."`
-	Base        time.Duration `yaml:"base" default:"200ms" min:"1ms" max:"1m" text:"First wait before the same candidate is asked again; doubled each time, with full jitter."`
-	Cap         time.Duration `yaml:"cap" default:"5s" min:"1ms" max:"10m" text:"Longest such wait."`
+	MaxAttempts int           `yaml:"max_attempts" default:"4" min:"1" max:"10" live:"yes" text:"Provider calls of one request in all: retries, re-asks, fallbacks, hedges."`
+	Base        time.Duration `yaml:"base" default:"200ms" min:"1ms" max:"1m" live:"yes" text:"First wait before the same candidate is asked again; doubled each time, with full jitter."`
+	Cap         time.Duration `yaml:"cap" default:"5s" min:"1ms" max:"10m" live:"yes" text:"Longest such wait."`
 }
 
 // Breaker leaves a failing model alone.
 type Breaker struct {
-	FailureShare float64       `yaml:"failure_share" default:"0.5" min:"0.01" max:"1" text:"Share of failed calls that opens the breaker."`
-	MinCalls     int           `yaml:"min_calls" default:"20" min:"1" max:"100000" text:"Calls in the window before the share counts."`
-	Window       time.Duration `yaml:"window" default:"30s" min:"1s" max:"1h" text:"Window in which calls are counted."`
-	OpenFor      time.Duration `yaml:"open_for" default:"30s" min:"1s" max:"1h" text:"How long an open breaker lets no call through."`
+	FailureShare float64       `yaml:"failure_share" default:"0.5" min:"0.01" max:"1" live:"yes" text:"Share of failed calls that opens the breaker."`
+	MinCalls     int           `yaml:"min_calls" default:"20" min:"1" max:"100000" live:"yes" text:"Calls in the window before the share counts."`
+	Window       time.Duration `yaml:"window" default:"30s" min:"1s" max:"1h" live:"yes" text:"Window in which calls are counted."`
+	OpenFor      time.Duration `yaml:"open_for" default:"30s" min:"1s" max:"1h" live:"yes" text:"How long an open breaker lets no call through."`
 }
 
 // Provider is an account at a service.

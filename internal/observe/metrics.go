@@ -55,6 +55,8 @@ type Metrics struct {
 // watched are figures that others keep and that are read when metrics are asked for.
 type watched struct {
 	cacheEntries, cacheBytes, historyQueue, historyRecords atomic.Pointer[func() float64]
+
+	accounts atomic.Pointer[func() []Account]
 }
 
 // NewMetrics declares every metric, on a registry of its own. A metric that is not here does not exist: the reference page
@@ -67,6 +69,7 @@ func NewMetrics(b Build) *Metrics {
 	m.stepTimings.other, m.statements.other = overflow, overflow
 	m.declareAPI()
 	m.declareProviders()
+	m.declareAccounts()
 	m.declarePipeline()
 	m.declareStores()
 

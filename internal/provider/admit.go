@@ -89,7 +89,7 @@ func (t *ticket) dropPermit() { t.track.breaker.record(t.live.clock(), t.permit,
 
 // refuse makes the error of a call that is not sent.
 func (l *live) refuse(why error, wait time.Duration) *dialect.Error {
-	l.unsent.count(why)
+	l.counts.refused(why)
 	return &dialect.Error{Outcome: dialect.OverloadedProvider, Wait: wait, Cause: why}
 }
 
@@ -137,6 +137,7 @@ func (t *ticket) settle(a *Attempt, e *dialect.Error) {
 func (t *ticket) rest(now int64, rule Rule, e *dialect.Error) {
 	switch {
 	case rule.Rests:
+		t.live.counts.rests.Add(1)
 		t.live.turn.lay(now, t.holder, t.model, e)
 	case rule.Slows && e.Wait > 0:
 		t.track.held.Store(now + int64(min(e.Wait, mostRest)))

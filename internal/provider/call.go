@@ -181,11 +181,11 @@ func (p *Provider) send(ctx context.Context, encoded dialect.Request, k Credenti
 	for name, values := range encoded.Header {
 		header[name] = values
 	}
-	for name, values := range p.account.Header {
-		header[name] = values
-	}
 	if k.Header != "" {
 		header.Set(k.Header, k.Value)
+	}
+	for name, values := range p.account.Header {
+		header[name] = values
 	}
 	request := (&http.Request{
 		Method: encoded.Method, URL: target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -39,7 +39,6 @@ type holder struct {
 	mu sync.Mutex
 
 	rests map[string]*rest
-	count int64 // rests since the start
 }
 
 func newHolder(c Credential) *holder { return &holder{credential: c, rests: map[string]*rest{}} }
@@ -61,7 +60,6 @@ func (h *holder) until(model string) (said, guessed int64) {
 func (h *holder) lay(now int64, model string, e *dialect.Error) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.count++
 	if e.Outcome == dialect.Quota || e.Status == http.StatusUnauthorized {
 		model = everyModel
 	}
@@ -81,6 +79,18 @@ func (h *holder) lay(now int64, model string, e *dialect.Error) int64 {
 		r.guessed = now + int64(min(mostRest, firstRest<<min(r.refusals-1, 10)))
 	}
 	return r.guessed
+}
+
+// resting says that the credential rests for some model.
+func (h *holder) resting(now int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.rests {
+		if now < max(r.said, r.guessed) {
+			return true
+		}
+	}
+	return false
 }
 
 // wake ends the guesses after a good call.
@@ -195,15 +205,12 @@ func (t *turn) lay(now int64, h *holder, model string, e *dialect.Error) {
 	}
 }
 
-// counts gives the number of credentials, of those that rest for a model, and of rests since the start.
-func (t *turn) counts(now int64, model string) (all, resting int, rests int64) {
+// counts gives the number of credentials, and of those that rest, if only for one model.
+func (t *turn) counts(now int64) (all, resting int) {
 	for _, h := range t.holders {
-		if said, guessed := h.until(model); now < max(said, guessed) {
+		if h.resting(now) {
 			resting++
 		}
-		h.mu.Lock()
-		rests += h.count
-		h.mu.Unlock()
 	}
-	return len(t.holders), resting, rests
+	return len(t.holders), resting
 }

@@ -90,7 +90,7 @@ type live struct {
 	turn   *turn
 	tracks map[string]*track // by model; never written
 	stray  *track            // of models that the account does not list
-	unsent *refusals
+	counts *counts
 }
 
 // track is the state of one model of an account.
@@ -103,26 +103,10 @@ type track struct {
 	output atomic.Int64
 }
 
-// refusals count the calls that were not sent, by reason.
-type refusals struct{ open, busy, resting, limited atomic.Int64 }
-
-func (r *refusals) count(err error) {
-	switch {
-	case errors.Is(err, ErrOpen):
-		r.open.Add(1)
-	case errors.Is(err, ErrBusy):
-		r.busy.Add(1)
-	case errors.Is(err, ErrResting):
-		r.resting.Add(1)
-	case errors.Is(err, ErrLimited):
-		r.limited.Add(1)
-	}
-}
-
 func newLive(a *Account) *live {
 	l := &live{
 		epoch: time.Now(), slots: newSlots(a.MaxConcurrency), budget: newRetryBudget(), quota: &quota{limits: a.Limits}, turn: newTurn(a.Credentials),
-		tracks: make(map[string]*track, len(a.Models)), stray: &track{breaker: newBreaker(BreakerConfig{})}, unsent: &refusals{},
+		tracks: make(map[string]*track, len(a.Models)), stray: &track{breaker: newBreaker(BreakerConfig{})}, counts: &counts{},
 	}
 	for i := range a.Models {
 		l.tracks[a.Models[i].Name] = &track{breaker: newBreaker(a.Breaker)}
@@ -132,7 +116,7 @@ func newLive(a *Account) *live {
 
 // adopt takes over what is known of the same account before a reload; what the configuration says is the new one's.
 func (l *live) adopt(before *live, a *Account) {
-	l.epoch, l.slots, l.budget, l.quota, l.unsent = before.epoch, before.slots, before.budget, before.quota, before.unsent
+	l.epoch, l.slots, l.budget, l.quota, l.counts = before.epoch, before.slots, before.budget, before.quota, before.counts
 	l.slots.resize(a.MaxConcurrency)
 	l.quota.configure(a.Limits)
 	l.turn.adopt(before.turn)
