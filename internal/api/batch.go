@@ -20,10 +20,10 @@ import (
 
 // BatchRequest is the body of POST /v1/analyze/batch.
 type BatchRequest struct {
-	Items   []BatchPrompt  `json:"items" minItems:"1" maxItems:"100" doc:"The prompts. Each is answered by itself, side by side with the others."`
-	Schema  map[string]any `json:"schema,omitempty" doc:"The schema of the items that bring none."`
-	Format  string         `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"The format of the items that bring none."`
-	Options Options        `json:"options,omitempty" doc:"Options of all items. An item's own win, field by field."`
+	Items   []BatchPrompt `json:"items" minItems:"1" maxItems:"100" doc:"The prompts. Each is answered by itself, side by side with the others."`
+	Schema  wantedShape   `json:"schema,omitempty" doc:"The schema of the items that bring none."`
+	Format  string        `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"The format of the items that bring none."`
+	Options Options       `json:"options,omitempty" doc:"Options of all items. An item's own win, field by field."`
 }
 
 // BatchPrompt is one prompt of a batch: a request of /v1/analyze without stream, with a name.

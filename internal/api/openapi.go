@@ -88,6 +88,8 @@ func (s *Server) describe() ([]byte, error) {
 			item.Get = o
 		case http.MethodPost:
 			item.Post = o
+		case http.MethodPatch:
+			item.Patch = o
 		case http.MethodDelete:
 			item.Delete = o
 		default:
@@ -116,7 +118,7 @@ func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "analyze", Description: "One prompt to one validated result."},
 		{Name: "openai", Description: "For programs that speak OpenAI's API."},
-		{Name: "schemas", Description: "What a schema is like, before a model sees it."},
+		{Name: "schemas", Description: "Schemas with a name, in immutable versions; and what a schema is like, before a model sees it."},
 		{Name: "history", Description: "What was asked, what came of it, and what it cost."},
 		{Name: "providers", Description: "Whom promptd can ask, what they can do, and what they cost."},
 		{Name: "cache", Description: "Answers that are kept for a time."},
@@ -164,7 +166,10 @@ func (d *documenter) components() *huma.Components {
 
 // inputs are the schemas of what callers send: there unknown fields are refused. What promptd sends may get more fields, and readers have to expect it.
 func inputs() []string {
-	return []string{"AnalyzeRequest", "Options", "Message", "TextPart", "ImagePart", "ImageURL", "CreateKeyRequest", "RotateKeyRequest", "CheckSchemaRequest"}
+	return []string{
+		"AnalyzeRequest", "Options", "Message", "TextPart", "ImagePart", "ImageURL", "CreateKeyRequest", "RotateKeyRequest", "CheckSchemaRequest", "PublishSchemaRequest",
+		"CompareSchemaRequest", "ChangeSchemaRequest", "NoFields",
+	}
 }
 
 // finish brings what the registry made into the form that is true on the wire.

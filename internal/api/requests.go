@@ -24,6 +24,7 @@ type Request struct {
 	ValidationStatus string          `json:"validation_status,omitempty"`
 	Provider         string          `json:"provider,omitempty"`
 	Model            string          `json:"model,omitempty"`
+	Schema           string          `json:"schema,omitempty" doc:"The version of the registered schema, as name@version; left out for any other."`
 	SchemaHash       string          `json:"schema_hash,omitempty"`
 	DialectMode      string          `json:"dialect_mode,omitempty"`
 	Cached           bool            `json:"cached"`
@@ -50,7 +51,7 @@ type Requests struct {
 func shown(r *usage.Record) Request {
 	out := Request{
 		RequestID: r.RequestID, ClientRequestID: r.ClientRequestID, Team: r.Team, Key: r.Key, CreatedAt: r.Time.UTC(), Status: r.Status, Code: r.Code,
-		ValidationStatus: r.ValidationStatus, Provider: r.Provider, Model: r.Model, SchemaHash: r.SchemaHash, DialectMode: r.DialectMode, Cached: r.Cached,
+		ValidationStatus: r.ValidationStatus, Provider: r.Provider, Model: r.Model, Schema: r.Schema, SchemaHash: r.SchemaHash, DialectMode: r.DialectMode, Cached: r.Cached,
 		Coalesced: r.Coalesced, Language: r.Language, InputTokens: r.Tokens.Input, OutputTokens: r.Tokens.Output, CachedInput: r.Tokens.CachedInput,
 		CostUSD: r.Cost, ProcessingMS: milliseconds(r.Processing), OverheadMS: milliseconds(r.Overhead),
 		Attempts: r.Attempts, Validation: r.Validation, Prompt: r.Prompt,
@@ -138,7 +139,7 @@ func docListRequests() operation {
 			numberParameter("status", "Requests answered with that HTTP status.", 100, 599, nil),
 			enumParameter("validation_status", "Requests whose answer was judged so.", "", "passed", "failed", "needs_input"),
 			textParameter("key", "Requests of one key, by its id."), textParameter("provider", "Requests answered by one provider."),
-			textParameter("model", "Requests answered by one model."), textParameter("schema", "Requests with one registered schema."),
+			textParameter("model", "Requests answered by one model."), textParameter("schema", "Requests with one registered schema: name@version, or name for all of its versions."),
 		},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Requests](), "A page of requests.", example(`{"data": [`+exampleRequest+`]}`))},
 	}

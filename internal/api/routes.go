@@ -17,7 +17,7 @@ type route struct {
 	scope key.Scope
 	open  bool
 	// admin routes are served on admin_listen too.
-	admin  bool
+	admin bool
 	// openai routes speak a format of OpenAI's, in errors too.
 	openai bool
 	format dialect.Format
@@ -36,6 +36,18 @@ func (s *Server) routes() []route {
 		{method: "POST", path: "/v1/analyze/batch", scope: key.Analyze, handle: s.analyzeBatch, doc: docAnalyzeBatch()},
 		{method: "POST", path: "/v1/chat/completions", scope: key.Analyze, openai: true, format: dialect.Chat, handle: s.chatCompletions, doc: docChatCompletions()},
 		{method: "POST", path: "/v1/responses", scope: key.Analyze, openai: true, format: dialect.Responses, handle: s.responses, doc: docResponses()},
+		{method: "POST", path: "/v1/schemas", scope: key.Schemas, handle: s.publishSchema, doc: docPublishSchema()},
+		{method: "GET", path: "/v1/schemas", scope: key.Schemas, handle: s.listSchemas, doc: docListSchemas()},
+		{method: "GET", path: "/v1/schemas/{name}", scope: key.Schemas, handle: s.readSchema, doc: docReadSchema()},
+		{method: "PATCH", path: "/v1/schemas/{name}", scope: key.Schemas, handle: s.changeSchema, doc: docChangeSchema()},
+		{method: "DELETE", path: "/v1/schemas/{name}", scope: key.Schemas, handle: s.withdrawSchema, doc: docWithdrawSchema(false)},
+		{method: "POST", path: "/v1/schemas/{name}/restore", scope: key.Schemas, handle: s.restoreSchema, doc: docRestoreSchema(false)},
+		{method: "POST", path: "/v1/schemas/{name}/compatibility", scope: key.Schemas, handle: s.compareSchema, doc: docCompareSchema()},
+		{method: "GET", path: "/v1/schemas/{name}/versions", scope: key.Schemas, handle: s.listVersions, doc: docListVersions()},
+		{method: "GET", path: "/v1/schemas/{name}/versions/{version}", scope: key.Schemas, handle: s.readVersion, doc: docReadVersion()},
+		{method: "DELETE", path: "/v1/schemas/{name}/versions/{version}", scope: key.Schemas, handle: s.withdrawSchema, doc: docWithdrawSchema(true)},
+		{method: "POST", path: "/v1/schemas/{name}/versions/{version}/restore", scope: key.Schemas, handle: s.restoreSchema, doc: docRestoreSchema(true)},
+		{method: "GET", path: "/v1/schemas/{name}/versions/{version}/fitness", scope: key.Schemas, handle: s.readFitness, doc: docFitness()},
 		{method: "POST", path: "/v1/schemas/check", scope: key.Schemas, handle: s.checkSchema, doc: docCheckSchema()},
 		{method: "DELETE", path: "/v1/cache", scope: key.Cache, handle: s.dropCache, doc: docDropCache()},
 		{method: "GET", path: "/v1/cache/stats", scope: key.Cache, handle: s.cacheStats, doc: docCacheStats()},
@@ -64,12 +76,14 @@ func (s *Server) routes() []route {
 func (s *Server) mount() error {
 	methods, speaking := map[string][]string{}, map[string]route{}
 	var order []string
+	byPath := map[string]byMethod{}
 	for _, r := range s.routes() {
 		r.settle()
-		s.mux.Handle(r.method+" "+r.path, s.endpoint(r))
 		if methods[r.path] == nil {
+			byPath[r.path] = byMethod{}
 			order = append(order, r.path)
 		}
+		byPath[r.path][r.method] = s.endpoint(r)
 		methods[r.path], speaking[r.path] = append(methods[r.path], r.method), r
 	}
 	for _, path := range order {
@@ -78,10 +92,10 @@ func (s *Server) mount() error {
 			allowed = append(allowed, http.MethodHead)
 		}
 		allow := strings.Join(allowed, ", ")
-		s.mux.Handle(path, s.endpoint(route{path: path, open: true, openai: speaking[path].openai, format: speaking[path].format, handle: func(c *call) error {
+		s.mux.Handle(path, byPath[path].or(s.endpoint(route{path: path, open: true, openai: speaking[path].openai, format: speaking[path].format, handle: func(c *call) error {
 			c.w.Header().Set("Allow", allow)
 			return fault.New(fault.MethodNotAllowed, "this path takes %s", allow)
-		}}))
+		}})))
 	}
 	s.nowhere = s.endpoint(route{open: true, handle: func(c *call) error {
 		if c.r.URL.Path == "/" && (c.r.Method == http.MethodGet || c.r.Method == http.MethodHead) {
@@ -92,6 +106,24 @@ func (s *Server) mount() error {
 	}})
 	s.mux.Handle("/", s.nowhere)
 	return s.document()
+}
+
+// byMethod are the endpoints of a path. The mux knows paths alone: with methods it would hold /v1/schemas/check against GET /v1/schemas/{name}.
+type byMethod map[string]http.Handler
+
+// or takes every method: other is for those that the path does not have. HEAD is a GET whose body is not sent.
+func (m byMethod) or(other http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		if h := m[method]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
 }
 
 func notHere() error { return fault.New(fault.NotFound, "there is nothing at this path") }

@@ -17,6 +17,7 @@ import (
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/relay"
 	"github.com/promptd/promptd/internal/usage"
 )
@@ -44,6 +45,7 @@ type History interface {
 	Request(ctx context.Context, reach key.Reach, id string) (usage.Record, error)
 	Delete(ctx context.Context, reach key.Reach, id string) error
 	Usage(ctx context.Context, reach key.Reach, q usage.Query) (usage.Report, error)
+	registry.History
 }
 
 // Flusher waits until what was recorded is readable.
@@ -71,6 +73,7 @@ type Deps struct {
 	Pipeline    *pipeline.Pipeline
 	Relay       *relay.Relay
 	Pool        *provider.Pool
+	Schemas     *registry.Registry
 	Keys        *key.Issuer
 	Verifier    Verifier
 	History     History

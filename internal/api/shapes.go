@@ -17,12 +17,12 @@ import (
 
 // AnalyzeRequest is the body of POST /v1/analyze.
 type AnalyzeRequest struct {
-	Prompt   string         `json:"prompt,omitempty" minLength:"1" maxLength:"10000" doc:"The text to analyse: 1 to 10,000 code points after normalising, or what limits.prompt_chars says for the key. Characters that can hide text are taken out first."`
-	Messages []Message      `json:"messages,omitempty" minItems:"1" maxItems:"100" doc:"Turns of a conversation that stand for prompt. At least one is the user's."`
-	Schema   map[string]any `json:"schema,omitempty" doc:"A JSON Schema of draft 2020-12 (default), 2019-09, 7, 6 or 4 that the data has to satisfy. Without one the default result schema holds: intent, subject, entities."`
-	Format   string         `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"For xml, yaml and toon the answer holds the text as output beside the data."`
-	Stream   bool           `json:"stream,omitempty" default:"false" doc:"Answer with server-sent events."`
-	Options  Options        `json:"options,omitempty"`
+	Prompt   string      `json:"prompt,omitempty" minLength:"1" maxLength:"10000" doc:"The text to analyse: 1 to 10,000 code points after normalising, or what limits.prompt_chars says for the key. Characters that can hide text are taken out first."`
+	Messages []Message   `json:"messages,omitempty" minItems:"1" maxItems:"100" doc:"Turns of a conversation that stand for prompt. At least one is the user's."`
+	Schema   wantedShape `json:"schema,omitempty" doc:"A JSON Schema of draft 2020-12 (default), 2019-09, 7, 6 or 4 that the data has to satisfy, or a registered one by reference: name or name@version. Without one the default result schema holds: intent, subject, entities."`
+	Format   string      `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"For xml, yaml and toon the answer holds the text as output beside the data."`
+	Stream   bool        `json:"stream,omitempty" default:"false" doc:"Answer with server-sent events."`
+	Options  Options     `json:"options,omitempty"`
 }
 
 // TransformSchema says that prompt and messages exclude each other.
@@ -144,7 +144,7 @@ type Validation struct {
 	Repairs     []Repair          `json:"repairs" doc:"What was put right in the model's text so that it parsed."`
 	Coercions   []Coercion        `json:"coercions" doc:"What was aligned with the schema's types."`
 	Reasks      int               `json:"reasks" doc:"How often the model was shown its errors."`
-	Schema      string            `json:"schema" doc:"The schema that judged: the beginning of its content hash."`
+	Schema      string            `json:"schema" doc:"The schema that judged: name@version of a registered one, else the beginning of its content hash."`
 	DialectMode string            `json:"dialect_mode" doc:"How the model was held to the schema: strict, tool, grammar, json or prompt."`
 }
 

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/promptd/promptd/internal/api"
+	"github.com/promptd/promptd/internal/cache"
 	"github.com/promptd/promptd/internal/cache/memory"
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dialect/openai"
@@ -31,6 +32,7 @@ import (
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/provider/providertest"
+	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/relay"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/store/sqlite"
@@ -49,6 +51,7 @@ type world struct {
 	db       *sqlite.DB
 	dir      string
 	keys     *key.Issuer
+	schemas  *registry.Registry
 	history  *usage.Log
 	door     *limit.Door
 	logs     *syncBuffer
@@ -120,8 +123,16 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	}
 	limiter := limits.New(limits.Config{})
 	pool := provider.NewPool(account)
+	compiled := schema.NewCache(0)
+	w.schemas = registry.New(registry.Config{
+		Store: w.db.Schemas(), Schemas: compiled, Limits: func() schema.Limits { return schema.Limits{Bytes: w.settings.Load().SchemaBytes} },
+		Withdrawn: func(ctx context.Context, team key.TeamID, ref string) {
+			_, err := answers.Drop(ctx, cache.SchemaTag(string(team), ref))
+			must(err)
+		},
+	})
 	pipe, err := pipeline.New(pipeline.Deps{
-		Pool: pool, Schemas: schema.NewCache(0), Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
+		Pool: pool, Schemas: compiled, Registry: w.schemas, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
 		Meter: unmeasured{}, NewID: newID,
 		Settings: func() pipeline.Settings {
 			return pipeline.Settings{PromptChars: want.promptChars, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
@@ -135,7 +146,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			Settings: func() pipeline.Settings {
 				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 			},
-		}), Pool: pool, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		}), Pool: pool, Schemas: w.schemas, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
