@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"reflect"
 
@@ -21,6 +22,12 @@ type Provider struct {
 	MaxConcurrency int      `json:"max_concurrency" doc:"How many calls may be under way at once."`
 	InFlight       int      `json:"in_flight" doc:"Calls under way, and those that wait for their turn."`
 	Models         []string `json:"models" doc:"The models that the key may use."`
+
+	Health      string          `json:"health" enum:"healthy,degraded,down,unknown" doc:"down: no model can be asked now. degraded: something is amiss, see standing. unknown: nobody has asked yet."`
+	Limit       int             `json:"limit" doc:"How many calls may be under way now: max_concurrency, or less while the service says that it is given too much."`
+	RetryBudget float64         `json:"retry_budget" doc:"Share of the retry budget that is left, from 0 to 1."`
+	Credentials Credentials     `json:"credentials"`
+	Standing    []ModelStanding `json:"standing" doc:"How those models do of late, as the router sees them."`
 }
 
 // Models is the answer of GET /v1/models, in OpenAI's list form.
@@ -77,17 +84,34 @@ type ModelRates struct {
 func (s *Server) listProviders(c *call) error {
 	out := Providers{Data: []Provider{}}
 	for _, p := range s.deps.Pool.Providers() {
-		one := Provider{p.Name(), p.Dialect().Name(), p.LastResort(), p.MaxConcurrency(), p.InFlight(), []string{}}
-		for _, m := range p.Models() {
-			if c.caller.MayUse(p.Name(), m.Name) {
-				one.Models = append(one.Models, m.Name)
-			}
-		}
-		if len(one.Models) > 0 {
+		if one := describeProvider(p, c.caller); len(one.Models) > 0 {
 			out.Data = append(out.Data, one)
 		}
 	}
 	return c.json(http.StatusOK, out)
+}
+
+func describeProvider(p *provider.Provider, who *key.Caller) Provider {
+	f := p.Figures()
+	const decimals = 1000
+	out := Provider{
+		Name: p.Name(), Dialect: p.Dialect().Name(), LastResort: p.LastResort(), MaxConcurrency: p.MaxConcurrency(), Models: []string{},
+		RetryBudget: math.Round(f.RetryBudget*decimals) / decimals, Credentials: Credentials{f.Credentials, f.CredentialsResting}, Standing: []ModelStanding{},
+	}
+	var all []provider.Standing
+	models := p.Models()
+	for i := range models {
+		name := models[i].Name
+		if !who.MayUse(p.Name(), name) {
+			continue
+		}
+		one := p.Standing(&models[i])
+		all = append(all, one)
+		out.Models, out.Standing = append(out.Models, name), append(out.Standing, stands(name, one))
+		out.InFlight, out.Limit = one.InFlight, one.Limit
+	}
+	out.Health = healthOf(all, p.MaxConcurrency())
+	return out
 }
 
 // listModels is GET /v1/models.
@@ -138,9 +162,11 @@ func known(n int) *int {
 
 func docProviders() operation {
 	return operation{
-		id: "listProviders", tag: "providers", summary: "List the providers", text: "Those with a model that the key may use, in the order of the configuration.",
+		id: "listProviders", tag: "providers", summary: "List the providers", text: "Those with a model that the key may use, in the order of the configuration, and how they do: health, breaker, limit, latency.",
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Providers](), "The providers.", example(`{"data": [{"name": "openai", "dialect": "openai",
-			"last_resort": false, "max_concurrency": 64, "in_flight": 3, "models": ["gpt-4.1-mini"]}]}`))},
+			"last_resort": false, "max_concurrency": 64, "in_flight": 3, "models": ["gpt-4.1-mini"], "health": "healthy", "limit": 64, "retry_budget": 1,
+			"credentials": {"total": 2, "resting": 0}, "standing": [{"model": "gpt-4.1-mini", "breaker": "closed", "open_until": null, "rest_ms": 0, "calls": 120,
+			"success_share": 0.992, "latency_ms": {"p50": 640.2, "p95": 1510.8}, "first_token_ms": {"p50": null, "p95": null}}]}]}`))},
 	}
 }
 

@@ -12,7 +12,9 @@ func TestProvidersAndModelsAreListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.get("/v1/providers")
-	if want := `{"data":[{"name":"scripted","dialect":"openai","last_resort":false,"max_concurrency":64,"in_flight":0,"models":["small"]}]}`; a.status != 200 || strings.TrimSpace(a.body) != want {
+	if want := `{"data":[{"name":"scripted","dialect":"openai","last_resort":false,"max_concurrency":64,"in_flight":0,"models":["small"],` +
+		`"health":"unknown","limit":64,"retry_budget":1,"credentials":{"total":1,"resting":0},"standing":[{"model":"small","breaker":"closed","open_until":null,` +
+		`"rest_ms":0,"calls":0,"success_share":null,"latency_ms":{"p50":null,"p95":null},"first_token_ms":{"p50":null,"p95":null}}]}]}`; a.status != 200 || strings.TrimSpace(a.body) != want {
 		t.Errorf("providers: %d %s, want %s", a.status, a.body, want)
 	}
 	want := `{"object":"list","data":[{"id":"scripted/small","object":"model","created":0,"owned_by":"scripted","provider":"scripted","model":"small",` +

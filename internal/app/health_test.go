@@ -57,6 +57,9 @@ func TestTheBreakerOfTheConfiguration(t *testing.T) {
 	if got := service.Requests(); got != sent {
 		t.Errorf("%d calls through an open breaker", got-sent)
 	}
+	if a := r.must(t, http.StatusOK, http.MethodGet, r.URL()+"/v1/providers", r.secret, ""); !strings.Contains(a.body, `"health":"down"`) || !strings.Contains(a.body, `"breaker":"open","open_until":"20`) {
+		t.Errorf("the provider is shown as %s", a.body)
+	}
 	if a := r.must(t, http.StatusOK, http.MethodGet, r.URL()+"/v1/health", "", ""); !strings.Contains(a.body, `"degraded"`) {
 		t.Errorf("with nobody to ask the health is %s", a.body)
 	}
