@@ -49,6 +49,7 @@ func (s *Server) routes() []route {
 		{method: "POST", path: "/v1/schemas/{name}/versions/{version}/restore", scope: key.Schemas, handle: s.restoreSchema, doc: docRestoreSchema(true)},
 		{method: "GET", path: "/v1/schemas/{name}/versions/{version}/fitness", scope: key.Schemas, handle: s.readFitness, doc: docFitness()},
 		{method: "POST", path: "/v1/schemas/check", scope: key.Schemas, handle: s.checkSchema, doc: docCheckSchema()},
+		{method: "POST", path: "/v1/schemas/infer", scope: key.Schemas, handle: s.inferSchema, doc: docInferSchema()},
 		{method: "DELETE", path: "/v1/cache", scope: key.Cache, handle: s.dropCache, doc: docDropCache()},
 		{method: "GET", path: "/v1/cache/stats", scope: key.Cache, handle: s.cacheStats, doc: docCacheStats()},
 		{method: "GET", path: "/v1/requests", scope: key.Requests, handle: s.listRequests, doc: docListRequests()},
