@@ -12,7 +12,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,7 +41,12 @@ type Suite struct {
 	Spare func(line []byte) bool
 	// Document is what the provider says of requests, where there is such a document.
 	Document Document
+
+	counts *counts // of the streams under abuse
 }
+
+// counts says how much was done.
+type counts struct{ streams, bytes, cuts, splits atomic.Int64 }
 
 // Want is what must come of a recorded exchange.
 type Want struct {
@@ -57,6 +64,11 @@ type Want struct {
 // Run runs the suite.
 func Run(t *testing.T, s Suite) {
 	t.Helper()
+	s.counts = &counts{}
+	t.Cleanup(func() {
+		c := s.counts
+		t.Logf("%d streams of %d bytes: cut at %d places, read in two pieces at %d", c.streams.Load(), c.bytes.Load(), c.cuts.Load(), c.splits.Load())
+	})
 	t.Run("Requests", s.requests)
 	t.Run("Documented", s.documented)
 	t.Run("Answers", s.answers)
@@ -70,6 +82,7 @@ type result struct {
 	reply  dialect.Reply
 	err    *dialect.Error
 	pieces string // the text of all deltas of a stream
+	deltas []int  // where in that text each delta ends
 }
 
 // decode reads a whole answer, or a failure, by its status.
@@ -105,10 +118,12 @@ func stream(d dialect.Dialect, src io.Reader) (res result, err error) {
 			ended = true
 			res.reply = *delta.Reply
 			pieces.WriteString(delta.Text)
+			res.deltas = append(res.deltas, pieces.Len())
 		case delta.Text == "":
 			return res, errors.New("the stream gives an empty delta")
 		default:
 			pieces.WriteString(delta.Text)
+			res.deltas = append(res.deltas, pieces.Len())
 		}
 	}
 	res.pieces = pieces.String()
@@ -119,6 +134,21 @@ func stream(d dialect.Dialect, src io.Reader) (res result, err error) {
 		return res, fmt.Errorf("the stream's pieces make %q, its reply has %q", res.pieces, res.reply.Text)
 	}
 	return res, nil
+}
+
+// equal compares all but the sizes of the deltas, and errors without their causes.
+func (r result) equal(o result) bool {
+	if (r.err == nil) != (o.err == nil) || r.pieces != o.pieces {
+		return false
+	}
+	if r.err != nil {
+		a, b := *r.err, *o.err
+		a.Cause, b.Cause = nil, nil
+		return a == b
+	}
+	a, b := r.reply, o.reply
+	return a.Text == b.Text && a.Refusal == b.Refusal && a.Stop == b.Stop && a.NativeStop == b.NativeStop && a.Usage == b.Usage && slices.Equal(a.Logprobs, b.Logprobs) &&
+		a.Model == b.Model && a.RequestID == b.RequestID
 }
 
 // String writes a result for golden files and for messages of tests.
