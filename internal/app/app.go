@@ -173,9 +173,10 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	}
 	compiled := schema.NewCache(0)
 	schemas := a.register(compiled, answers)
+	templates := a.library(schemas, answers)
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	if a.pipe, err = pipeline.New(pipeline.Deps{
-		Pool: a.pool, Schemas: compiled, Registry: schemas, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
+		Pool: a.pool, Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
 		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline },
 	}); err != nil {
 		return nil, err

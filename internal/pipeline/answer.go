@@ -26,6 +26,10 @@ func (a *Answer) Append(dst []byte) []byte {
 		dst = append(dst, `,"output":`...)
 		dst = value.AppendQuoted(dst, a.Output)
 	}
+	if a.Template != "" {
+		dst = append(dst, `,"template":`...)
+		dst = value.AppendQuoted(dst, a.Template)
+	}
 	dst = append(dst, `,"validation_status":"passed","validation":`...)
 	dst = a.Validation.Append(dst)
 	dst = append(dst, `,"original_language":`...)

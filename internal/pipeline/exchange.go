@@ -124,8 +124,10 @@ type Answer struct {
 	Valid           schema.Valid
 	Format          string
 	Output          string // the rendered text; empty for json
-	Validation      Validation
-	Language        *language.Guess // nil where it was not asked for
+	// Template is the template that the request named, as name@version; empty without one.
+	Template   string
+	Validation Validation
+	Language   *language.Guess // nil where it was not asked for
 	// Confidence is nil where nothing measured it; ConfidenceSource says what did.
 	Confidence       *float64
 	ConfidenceSource string

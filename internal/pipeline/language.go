@@ -23,7 +23,11 @@ func (s detect) begin(ctx context.Context, st *step, r resolved) *tongue {
 		return t
 	}
 	sample := r.prompt.Text
-	if sample == "" {
+	switch {
+	case r.prompt.Template != nil:
+		texts, _ := sourceOf(&r.prompt)
+		sample = strings.Join(texts, "\n")
+	case sample == "":
 		sample = userText(r)
 	}
 	t.done.Go(func() {

@@ -58,10 +58,14 @@ func (s lookup) put(ctx context.Context, f found) (struct{}, error) {
 
 // tags name what the answer was made from, so that withdrawing it drops the answer.
 func (f found) tags() []cache.Tag {
-	if f.reference == "" {
-		return nil
+	var tags []cache.Tag
+	if f.reference != "" {
+		tags = cache.SchemaTags(string(f.who.Team), f.reference)
 	}
-	return cache.SchemaTags(string(f.who.Team), f.reference)
+	if t := f.prompt.Template; t != nil {
+		tags = append(tags, cache.TemplateTags(string(f.who.Team), t.Ref)...)
+	}
+	return tags
 }
 
 // entry writes what is kept of a result: the value and what explains it. Attempts and costs belong to the request that paid for them.

@@ -36,6 +36,8 @@ type Deps struct {
 	Router   *router.Router
 	Schemas  *schema.Cache
 	Registry Registry
+	// Templates are those that requests refer to.
+	Templates Templates
 	Meta     *prompt.Writer
 	Language *language.Detector
 	Cache    cache.Tier
@@ -68,6 +70,7 @@ type Pipeline struct {
 	deps Deps
 
 	admit     admit
+	expand    expand
 	check     check
 	normalise normalise
 	resolve   resolve
@@ -91,6 +94,7 @@ func New(d Deps) (*Pipeline, error) {
 	p := &Pipeline{
 		deps:      d,
 		admit:     admit{limiter: d.Limiter, meter: d.Meter},
+		expand:    expand{templates: d.Templates, settings: d.Settings},
 		check:     check{settings: d.Settings},
 		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings, registry: d.Registry},
 		lookup:    lookup{tier: d.Cache, meter: d.Meter},
@@ -162,6 +166,11 @@ func (p *Pipeline) run(ctx context.Context, a Admission, q prompt.Prompt, emit f
 }
 
 func (p *Pipeline) answer(client context.Context, x *exchange) (*Answer, error) {
+	if x.prompt.Template != nil {
+		if _, err := do(client, &p.steps.expand, p.expand.do, x); err != nil {
+			return nil, faultOf(client, err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(client, x.prompt.Options.Timeout)
 	defer cancel()
 	a, err := p.walk(client, ctx, x)
@@ -183,7 +192,7 @@ func (p *Pipeline) walk(client, ctx context.Context, x *exchange) (*Answer, erro
 	}
 	resolved, err := do(ctx, &p.steps.resolve, p.resolve.do, checked)
 	if err != nil {
-		return nil, err
+		return nil, ofTemplate(&x.prompt, err)
 	}
 	found, err := do(ctx, &p.steps.lookup, p.lookup.get, resolved)
 	if err != nil {

@@ -35,6 +35,9 @@ func (s record) do(ctx context.Context, o outcome) (struct{}, error) {
 		hash := o.schema.Hash()
 		r.SchemaHash = hex.EncodeToString(hash[:])
 	}
+	if o.prompt.Template != nil {
+		r.Template = o.prompt.Template.Ref
+	}
 	attempts := o.attempts
 	if o.answer != nil {
 		o.answered(&r)

@@ -22,6 +22,9 @@ func (report) do(_ context.Context, f found) (*Answer, error) {
 	if f.reference != "" {
 		a.Validation.Schema = f.reference
 	}
+	if f.prompt.Template != nil {
+		a.Template = f.prompt.Template.Ref
+	}
 	if f.prompt.Format != render.JSON {
 		a.Output = f.prompt.Format.Text(res.valid.Value())
 	}

@@ -127,6 +127,7 @@ func cacheKey(r resolved) cache.Key {
 	if r.prompt.Conversation {
 		b.Bool("conversation", true)
 	}
+	templateKey(&b, &r.prompt)
 	b.Text("prompt", r.prompt.Text)
 	for _, m := range r.prompt.Messages {
 		b.Text("role", m.Role)

@@ -3,7 +3,7 @@ package pipeline
 import "github.com/promptd/promptd/internal/prompt"
 
 // sourceOf gives the texts that an answer is taken from, for strings under x-extractive: the prompt, or what the user says in its messages,
-// but neither instructions nor earlier answers. It is false beside images, whose words are not known: then nothing is held to the texts.
+// or a template's parameters hold, but neither instructions nor earlier answers. It is false beside images, whose words are not known: then nothing is held to the texts.
 func sourceOf(p *prompt.Prompt) (texts []string, known bool) {
 	if len(p.Messages) == 0 {
 		return []string{p.Text}, true
@@ -13,8 +13,8 @@ func sourceOf(p *prompt.Prompt) (texts []string, known bool) {
 			if part.Image != "" {
 				return nil, false
 			}
-			if m.Role == "user" {
-				texts = append(texts, part.Text)
+			if m.Role == "user" || part.Pieces != nil {
+				texts = append(texts, part.Said()...)
 			}
 		}
 	}

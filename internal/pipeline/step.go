@@ -59,14 +59,14 @@ func do[In, Out any](ctx context.Context, s *step, f func(context.Context, In) (
 
 // steps are the measured steps by name.
 type steps struct {
-	admit, normalise, check, resolve, lookup, store, language, attempts, report, record step
+	admit, expand, normalise, check, resolve, lookup, store, language, attempts, report, record step
 	plan, call, parse, raise, validate                                                  step
 }
 
 func newSteps(m Meter) steps {
 	named := func(name string) step { return step{m.Step(name)} }
 	return steps{
-		admit: named("admit"), normalise: named("normalise"), check: named("check"), resolve: named("resolve"), lookup: named("lookup"), store: named("store"),
+		admit: named("admit"), expand: named("expand"), normalise: named("normalise"), check: named("check"), resolve: named("resolve"), lookup: named("lookup"), store: named("store"),
 		language: named("language"), attempts: named("attempts"), report: named("report"), record: named("record"),
 		plan: named("plan"), call: named("call"), parse: named("parse"), raise: named("raise"), validate: named("validate"),
 	}

@@ -27,6 +27,10 @@ type Prompt struct {
 	HasSchema bool
 	// SchemaRef names a registered schema in place of Schema, as name or name@version.
 	SchemaRef string
+	// SchemaBound says that the schema is the template's, and stands nowhere in the request.
+	SchemaBound bool
+	// Template is the template that stands for the text; nil where there is none.
+	Template *Template
 	Format    render.Format
 	Stream    bool
 	Options   Options

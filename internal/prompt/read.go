@@ -35,7 +35,7 @@ const (
 func Read(v value.Value, d Defaults) (Prompt, error) {
 	r := body.Open(v)
 	q := Prompt{Format: render.JSON}
-	readText(r, &q)
+	readText(r, &q, d)
 	readSchema(r, &q)
 	if name := r.Enum("format", "json", "json", "xml", "yaml", "toon"); name != "" {
 		q.Format, _ = render.Parse(name)
@@ -45,18 +45,14 @@ func Read(v value.Value, d Defaults) (Prompt, error) {
 	return q, r.Done()
 }
 
-func readText(r *body.Reader, q *Prompt) {
+func readText(r *body.Reader, q *Prompt, d Defaults) {
 	_, hasText := r.Value("prompt")
 	_, hasMessages := r.Value("messages")
 	_, hasTemplate := r.Value("template")
 	_, hasParameters := r.Value("parameters")
 	switch {
 	case hasTemplate || hasParameters:
-		later := "template"
-		if !hasTemplate {
-			later = "parameters"
-		}
-		r.Fault(later, "unsupported", later+" needs the template registry, which this version of promptd does not have", "Send the whole text as prompt.")
+		q.Template = readTemplate(r, d)
 	case hasText && hasMessages:
 		r.Fault("messages", "exclusive", "prompt and messages exclude each other", "Send one of them.")
 	case hasMessages:

@@ -64,8 +64,10 @@ type Record struct {
 	Provider string
 	Model    string
 	// Schema is the reference that the caller gave or empty; SchemaHash is the content's.
-	Schema      string
-	SchemaHash  string
+	Schema     string
+	SchemaHash string
+	// Template is the template that the caller named, as name@version, or empty. Lists leave it out.
+	Template    string
 	DialectMode string
 	Cached      bool
 	Coalesced   bool

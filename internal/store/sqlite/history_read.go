@@ -17,7 +17,7 @@ import (
 const requestColumns = `id, client_id, team, key, time, status, code, validation_status, provider, model, schema, schema_hash,
 	dialect_mode, flags, language, input_tokens, output_tokens, cached_tokens, cost, processing, overhead`
 
-const oneRequest = `SELECT ` + requestColumns + `, attempts, validation, prompt, answer FROM requests WHERE id = $1 AND ($2 OR team = $3)`
+const oneRequest = `SELECT ` + requestColumns + `, attempts, validation, prompt, answer, template FROM requests WHERE id = $1 AND ($2 OR team = $3)`
 
 // Request reads one record whole.
 func (h *History) Request(ctx context.Context, reach key.Reach, id string) (r usage.Record, err error) {
@@ -25,7 +25,8 @@ func (h *History) Request(ctx context.Context, reach key.Reach, id string) (r us
 	defer func() { h.file.observe("history_request", time.Since(began), err) }()
 	team, all := reach.Team()
 	var attempts, validation, prompt, answer sql.NullString
-	r, err = scanRequest(h.file.read.QueryRowContext(ctx, oneRequest, id, all, string(team)), &attempts, &validation, &prompt, &answer)
+	var template string
+	r, err = scanRequest(h.file.read.QueryRowContext(ctx, oneRequest, id, all, string(team)), &attempts, &validation, &prompt, &answer, &template)
 	if errors.Is(err, sql.ErrNoRows) {
 		return usage.Record{}, noRequest()
 	}
@@ -38,7 +39,7 @@ func (h *History) Request(ctx context.Context, reach key.Reach, id string) (r us
 	if validation.Valid {
 		r.Validation = []byte(validation.String)
 	}
-	r.Prompt, r.Answer = prompt.String, answer.String
+	r.Prompt, r.Answer, r.Template = prompt.String, answer.String, template
 	return r, nil
 }
 

@@ -35,7 +35,7 @@ const (
 	// blockRows share one statement. Between blocks other goroutines get the processor: a block takes about 0.1 ms.
 	blockRows = 16
 	// insertArgs are the columns of a request. SQLite allows 32,766 parameters a statement.
-	insertArgs = 25
+	insertArgs = 26
 	sumArgs    = 15
 )
 
@@ -43,7 +43,7 @@ const (
 const (
 	insertRequest = `INSERT INTO requests (id, client_id, team, key, time, status, code, validation_status, provider, model, schema,
 	schema_hash, dialect_mode, flags, language, input_tokens, output_tokens, cached_tokens, cost, processing, overhead, attempts,
-	validation, prompt, answer) VALUES `
+	validation, prompt, answer, template) VALUES `
 	unlessThere = ` ON CONFLICT (id) DO NOTHING`
 	addSums     = `INSERT INTO usage (team, hour, key, provider, model, schema, requests, passed, cached, coalesced, input_tokens,
 	output_tokens, cached_tokens, cost, unpriced_requests) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -259,6 +259,7 @@ func fill(args []driver.NamedValue, r *usage.Record) {
 	args[22].Value = textOrNull(string(r.Validation))
 	args[23].Value = textOrNull(r.Prompt)
 	args[24].Value = textOrNull(r.Answer)
+	args[25].Value = r.Template
 }
 
 func textOrNull(s string) driver.Value {

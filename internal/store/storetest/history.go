@@ -40,7 +40,7 @@ func requestID(n int) string { return fmt.Sprintf("019ac6f2-0000-7000-8000-%012d
 func sampleRecord(n int, team key.TeamID) usage.Record {
 	return usage.Record{
 		RequestID: requestID(n), ClientRequestID: fmt.Sprintf("client-%d", n), Team: team, Key: "key_1", Time: start().Add(time.Duration(n) * time.Millisecond),
-		Status: 200, ValidationStatus: "passed", Provider: "gemini", Model: "flash", Schema: "invoice@3", SchemaHash: "abc123", DialectMode: "strict",
+		Status: 200, ValidationStatus: "passed", Provider: "gemini", Model: "flash", Schema: "invoice@3", SchemaHash: "abc123", Template: "intake@2", DialectMode: "strict",
 		Language: "en", Tokens: usage.Tokens{Input: 100, Output: 20, CachedInput: 5}, Cost: usage.Costs(1234),
 		Processing: 1243 * time.Millisecond, Overhead: 400 * time.Microsecond,
 		Attempts: []byte(`[{"n":1}]`), Validation: []byte(`{"errors":[]}`), Prompt: "the prompt", Answer: `{"a":1}`,
@@ -89,7 +89,7 @@ func historyListIsLean(t *testing.T, s Stores, _ *Clock) {
 	appendAll(t, s, want)
 	list, _, err := s.History.Requests(t.Context(), key.OfTeam("acme"), usage.Filter{})
 	must(t, err)
-	want.Attempts, want.Validation, want.Prompt, want.Answer = nil, nil, "", ""
+	want.Attempts, want.Validation, want.Prompt, want.Answer, want.Template = nil, nil, "", "", ""
 	if diff := cmp.Diff([]usage.Record{want}, list); diff != "" {
 		t.Errorf("the list differs (-want +got):\n%s", diff)
 	}
