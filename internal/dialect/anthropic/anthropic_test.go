@@ -18,6 +18,14 @@ func TestDialect(t *testing.T) {
 	})
 }
 
-func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, anthropic.New()) }
-func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, anthropic.New()) }
-func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, anthropic.New()) }
+func FuzzDecode(f *testing.F) {
+	dialecttest.FuzzDecode(f, anthropic.New(), "anthropic", "vertex-anthropic")
+}
+
+func FuzzStream(f *testing.F) {
+	dialecttest.FuzzStream(f, anthropic.New(), "anthropic", "vertex-anthropic")
+}
+
+func FuzzFail(f *testing.F) {
+	dialecttest.FuzzFail(f, anthropic.New(), "anthropic", "vertex-anthropic")
+}

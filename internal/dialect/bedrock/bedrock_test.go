@@ -19,6 +19,6 @@ func TestDialect(t *testing.T) {
 	})
 }
 
-func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, bedrock.New()) }
-func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, bedrock.New()) }
-func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, bedrock.New()) }
+func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, bedrock.New(), "bedrock") }
+func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, bedrock.New(), "bedrock") }
+func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, bedrock.New(), "bedrock") }

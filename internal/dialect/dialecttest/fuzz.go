@@ -10,11 +10,34 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/sharedtest"
 )
 
-// seeds gives the bodies of the golden answers.
-func seeds(f *testing.F, add func(r dialect.Response)) {
+// Recorded gives the answers that were recorded, as far as they came as bytes and are of a size that a fuzzer can work with; none where the shared data are not
+// there: a target then begins with the golden answers alone.
+func Recorded(tb testing.TB, folders ...string) []Fixture {
+	tb.Helper()
+	const most = 16 << 10
+	if !sharedtest.There("fixtures") {
+		return nil
+	}
+	var list []Fixture
+	for _, folder := range folders {
+		for _, f := range Fixtures(tb, folder) {
+			if len(f.Body) > 0 && len(f.Body) <= most {
+				list = append(list, f)
+			}
+		}
+	}
+	return list
+}
+
+// seeds gives the bodies of the golden answers, and of the recorded ones.
+func seeds(f *testing.F, folders []string, add func(r dialect.Response)) {
 	f.Helper()
+	for _, recorded := range Recorded(f, folders...) {
+		add(dialect.Response{Status: recorded.Status, Body: recorded.Body})
+	}
 	files, err := filepath.Glob(filepath.Join("testdata", "answers", "*.txtar"))
 	if err != nil {
 		f.Fatal(err)
@@ -41,10 +64,10 @@ func seeds(f *testing.F, add func(r dialect.Response)) {
 	}
 }
 
-// FuzzDecode reads any bytes as a whole answer: a reply or an error, never a panic.
-func FuzzDecode(f *testing.F, d dialect.Dialect) {
+// FuzzDecode begins with the golden answers and those recorded in folders, and reads any bytes as a whole answer: a reply or an error, never a panic.
+func FuzzDecode(f *testing.F, d dialect.Dialect, folders ...string) {
 	f.Helper()
-	seeds(f, func(r dialect.Response) { f.Add(r.Body) })
+	seeds(f, folders, func(r dialect.Response) { f.Add(r.Body) })
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, err := decode(d, dialect.Response{Status: http.StatusOK, Body: body})
 		if err != nil {
@@ -57,10 +80,10 @@ func FuzzDecode(f *testing.F, d dialect.Dialect) {
 	})
 }
 
-// FuzzStream reads any bytes as a stream, in pieces of any size: the same comes out, and it ends.
-func FuzzStream(f *testing.F, d dialect.Dialect) {
+// FuzzStream begins with the same, and reads any bytes as a stream, in pieces of any size: the same comes out, and it ends.
+func FuzzStream(f *testing.F, d dialect.Dialect, folders ...string) {
 	f.Helper()
-	seeds(f, func(r dialect.Response) { f.Add(r.Body) })
+	seeds(f, folders, func(r dialect.Response) { f.Add(r.Body) })
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, err := stream(d, bytes.NewReader(body))
 		if err != nil {
@@ -73,10 +96,10 @@ func FuzzStream(f *testing.F, d dialect.Dialect) {
 	})
 }
 
-// FuzzFail classifies any bytes and headers.
-func FuzzFail(f *testing.F, d dialect.Dialect) {
+// FuzzFail begins with the same, and classifies any bytes and headers.
+func FuzzFail(f *testing.F, d dialect.Dialect, folders ...string) {
 	f.Helper()
-	seeds(f, func(r dialect.Response) { f.Add(r.Status, "3", r.Body) })
+	seeds(f, folders, func(r dialect.Response) { f.Add(r.Status, "3", r.Body) })
 	f.Add(http.StatusServiceUnavailable, "Wed, 21 Oct 2026 07:28:00 GMT", []byte(`{"error":{"message":"Please try again in 9m38.016s."}}`))
 	f.Fuzz(func(t *testing.T, status int, after string, body []byte) {
 		if status == http.StatusOK {

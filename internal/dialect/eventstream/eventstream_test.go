@@ -173,6 +173,11 @@ func (miscounts) Read(p []byte) (int, error) { return len(p) + 1, nil }
 
 func FuzzReader(f *testing.F) {
 	f.Add(dialecttest.Message([]byte(`{}`), ":message-type", "event", ":event-type", "x"))
+	for _, recorded := range dialecttest.Recorded(f, "bedrock") {
+		if recorded.Form == "eventstream" {
+			f.Add(recorded.Body)
+		}
+	}
 	f.Add(frame(20, 4, []byte{1, 'a', 2, 3}, nil))
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		whole, err := all(bytes.NewReader(stream))

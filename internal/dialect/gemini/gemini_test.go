@@ -23,9 +23,9 @@ func TestDialect(t *testing.T) {
 	})
 }
 
-func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, gemini.New()) }
-func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, gemini.New()) }
-func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, gemini.New()) }
+func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, gemini.New(), "gemini", "vertex") }
+func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, gemini.New(), "gemini", "vertex") }
+func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, gemini.New(), "gemini", "vertex") }
 
 // frame makes events as the service sends them: CRLF, and no end mark.
 func frame(payloads [][]byte) []byte {

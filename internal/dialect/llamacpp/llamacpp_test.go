@@ -17,6 +17,6 @@ func TestDialect(t *testing.T) {
 	})
 }
 
-func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, llamacpp.New()) }
-func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, llamacpp.New()) }
-func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, llamacpp.New()) }
+func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, llamacpp.New(), "llamacpp") }
+func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, llamacpp.New(), "llamacpp") }
+func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, llamacpp.New(), "llamacpp") }

@@ -25,9 +25,9 @@ func TestDialect(t *testing.T) {
 	})
 }
 
-func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, ollama.New()) }
-func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, ollama.New()) }
-func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, ollama.New()) }
+func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, ollama.New(), "ollama") }
+func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, ollama.New(), "ollama") }
+func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, ollama.New(), "ollama") }
 
 // An image is sent as its base64 alone, and its text stays beside it. The suite's call has one by address, which this server does not take.
 func TestImagesAreBase64Alone(t *testing.T) {

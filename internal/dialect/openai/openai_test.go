@@ -43,6 +43,14 @@ func TestVLLM(t *testing.T) {
 	})
 }
 
-func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, openai.New()) }
-func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, openai.New()) }
-func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, openai.New()) }
+func FuzzDecode(f *testing.F) {
+	dialecttest.FuzzDecode(f, openai.New(), "openai", "groq", "openrouter", "mistral", "zai")
+}
+
+func FuzzStream(f *testing.F) {
+	dialecttest.FuzzStream(f, openai.New(), "openai", "groq", "openrouter", "mistral", "zai")
+}
+
+func FuzzFail(f *testing.F) {
+	dialecttest.FuzzFail(f, openai.New(), "openai", "groq", "openrouter", "mistral", "zai")
+}

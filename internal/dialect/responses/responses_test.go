@@ -31,9 +31,17 @@ func TestDialect(t *testing.T) {
 	})
 }
 
-func FuzzDecode(f *testing.F) { dialecttest.FuzzDecode(f, responses.New()) }
-func FuzzStream(f *testing.F) { dialecttest.FuzzStream(f, responses.New()) }
-func FuzzFail(f *testing.F)   { dialecttest.FuzzFail(f, responses.New()) }
+func FuzzDecode(f *testing.F) {
+	dialecttest.FuzzDecode(f, responses.New(), "openai-responses", "open-responses-lmstudio")
+}
+
+func FuzzStream(f *testing.F) {
+	dialecttest.FuzzStream(f, responses.New(), "openai-responses", "open-responses-lmstudio")
+}
+
+func FuzzFail(f *testing.F) {
+	dialecttest.FuzzFail(f, responses.New(), "openai-responses", "open-responses-lmstudio")
+}
 
 // Text without end comes to an error within the bound, whatever each event is worth.
 func TestAStreamOfTextIsBounded(t *testing.T) {

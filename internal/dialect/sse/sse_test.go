@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/promptd/promptd/internal/dialect/dialecttest"
 	"github.com/promptd/promptd/internal/dialect/sse"
 )
 
@@ -200,6 +201,11 @@ type random struct {
 func (r *random) Read(p []byte) (int, error) { return r.src.Read(p[:1+r.rng.IntN(min(len(p), 700))]) }
 
 func FuzzReader(f *testing.F) {
+	for _, recorded := range dialecttest.Recorded(f, "anthropic", "openai-responses", "openrouter", "groq") {
+		if recorded.Form == "sse" {
+			f.Add(recorded.Body, uint8(len(recorded.Body)))
+		}
+	}
 	f.Add([]byte("event: a\r\ndata: b\n\n:c\rdata\n\n\xEF\xBB\xBF"), uint8(3))
 	f.Add([]byte("data: [DONE]"), uint8(1))
 	f.Add([]byte("data: a\r\n\r\ndata: b\r\r\n"), uint8(2))
