@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // Provider is an account at a service that the server can ask.
@@ -15,6 +16,40 @@ type Provider struct {
 	MaxConcurrency int      `json:"max_concurrency"`
 	InFlight       int      `json:"in_flight"`
 	Models         []string `json:"models"`
+	// Health is healthy, degraded, down or unknown, where nobody has asked yet.
+	Health string `json:"health"`
+	// Limit is how many calls may be under way now: MaxConcurrency or less.
+	Limit int `json:"limit"`
+	// RetryBudget is the share that is left, from 0 to 1.
+	RetryBudget float64 `json:"retry_budget"`
+	// Credentials are the keys that are used in turn.
+	Credentials struct {
+		Total   int `json:"total"`
+		Resting int `json:"resting"`
+	} `json:"credentials"`
+	// Standing is how the models do of late.
+	Standing []Standing `json:"standing"`
+}
+
+// Standing is how a model does of late.
+type Standing struct {
+	Model string `json:"model"`
+	// Breaker is closed, half_open or open; OpenUntil is nil where it is not open.
+	Breaker   string     `json:"breaker"`
+	OpenUntil *time.Time `json:"open_until"`
+	// RestMS is how long the model is left alone because the service wants it so.
+	RestMS float64 `json:"rest_ms"`
+	// Calls are those of the breaker's window; SuccessShare is nil where there are none.
+	Calls        int      `json:"calls"`
+	SuccessShare *float64 `json:"success_share"`
+	LatencyMS    Latency  `json:"latency_ms"`
+	FirstTokenMS Latency  `json:"first_token_ms"`
+}
+
+// Latency is what is usual, in milliseconds; nil where it is not known.
+type Latency struct {
+	P50 *float64 `json:"p50"`
+	P95 *float64 `json:"p95"`
 }
 
 // Model is a model that the key may use. ID is provider/model, which Options.Model takes.

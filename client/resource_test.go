@@ -55,9 +55,10 @@ func TestEveryCallUsesItsMethodPathAndQuery(t *testing.T) {
 			m, err := c.Me(t.Context())
 			return both(err, m.RateLimit.Remaining == 4)
 		}},
-		{`GET /v1/providers`, `{"data":[{"name":"p","in_flight":2,"models":["m"]}]}`, func(c *Client) error {
+		{`GET /v1/providers`, `{"data":[{"name":"p","in_flight":2,"models":["m"],"health":"down","standing":[{"breaker":"open","open_until":"2026-11-26T15:00:00Z","success_share":null,"latency_ms":{"p50":1.5}}]}]}`, func(c *Client) error {
 			l, err := c.Providers(t.Context())
-			return both(err, len(l) == 1 && l[0].InFlight == 2 && l[0].Models[0] == "m")
+			s := l[0].Standing[0]
+			return both(err, len(l) == 1 && l[0].InFlight == 2 && l[0].Models[0] == "m" && l[0].Health == "down" && s.OpenUntil.Hour() == 15 && s.SuccessShare == nil && *s.LatencyMS.P50 == 1.5 && s.LatencyMS.P95 == nil)
 		}},
 		{`GET /v1/models`, `{"object":"list","data":[{"id":"p/m","context_window":null,"price":{"input":0.1,"above":[{"tokens":9,"output":2.5}]}},{"price":null}]}`, func(c *Client) error {
 			l, err := c.Models(t.Context())

@@ -24,7 +24,7 @@ func doctorCommand(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Say what is configured, reachable, slow or risky here, and what to do about it", Args: cobra.NoArgs,
 		Long: "Look at the configuration, this machine, the store, the keys, the providers, the local model and a server that runs, and say what is wrong or risky\n" +
-			"and what to do about it. It works beside a running server. Exit code 1 means that there is a problem.",
+			"and what to do about it. It works beside a running server, and with a key in PROMPTD_API_KEY says how the providers do there. Exit code 1 means that there is a problem.",
 		Example: examples("promptd doctor", "promptd doctor --config promptd.yaml", "promptd doctor --offline --output json"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var f findings
@@ -34,6 +34,7 @@ func doctorCommand(env *Env) *cobra.Command {
 				f.secrets(loaded)
 				f.machine(c)
 				f.surroundings(cmd.Context(), loaded, offline)
+				f.standing(cmd.Context(), env, c)
 				f.offers(c)
 				f.store(cmd.Context(), c)
 			}
