@@ -65,7 +65,7 @@ func modelOf(p *config.Provider, m *config.Model) provider.Model {
 	for _, name := range p.Deviations {
 		deviations.Set(name) // The configuration knows the names.
 	}
-	made := provider.Model{Name: m.Name, Tier: facts.Tier, Capability: dialect.Capability{
+	made := provider.Model{Name: m.Name, Tier: facts.Tier, Price: provider.ListPrice(facts.Price), Capability: dialect.Capability{
 		Profile: p.Profile, Deviations: deviations,
 		Reasoning: facts.Reasoning, Vision: facts.Vision, MaxOutput: facts.MaxOutputTokens, Context: facts.ContextWindow,
 		Logprobs: p.Service.Logprobs && !facts.Reasoning,
@@ -73,20 +73,6 @@ func modelOf(p *config.Provider, m *config.Model) provider.Model {
 	}}
 	for _, name := range m.Modes {
 		made.Capability.Modes = append(made.Capability.Modes, lowering.Mode(name))
-	}
-	if price := facts.Price; price != nil {
-		r := price.At(0)
-		made.Price = provider.Price{
-			Known: true, Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite), Output: int64(r.Output),
-			Reasoning: int64(r.Reasoning),
-		}
-		for _, step := range price.Above {
-			r := price.At(step.Tokens + 1)
-			made.Price.Above = append(made.Price.Above, provider.Step{
-				Tokens: int(step.Tokens), Input: int64(r.Input), CachedInput: int64(r.CachedInput), CacheWrite: int64(r.CacheWrite), Output: int64(r.Output),
-				Reasoning: int64(r.Reasoning),
-			})
-		}
 	}
 	return made
 }
