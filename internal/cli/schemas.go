@@ -18,7 +18,7 @@ func schemasCommand(env *Env) *cobra.Command {
 	return group(&cobra.Command{
 		Use: "schemas", Short: "Look at schemas",
 		Example: examples("promptd schemas check order.schema.json", "promptd schemas check --dialect openai --output json order.schema.json"),
-	}, schemasCheckCommand(env))
+	}, schemasCheckCommand(env), schemasInferCommand(env))
 }
 
 // checkFlags are the flags of schemas check, as given.
