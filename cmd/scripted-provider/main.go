@@ -1,5 +1,5 @@
-// Command scripted-provider is a model service without a model: it speaks chat completions, answers every schema with a made-up valid instance, and
-// fails as services do, in the shares that its flags say. It is for benchmarks and for trying out how software bears a bad provider.
+// Command scripted-provider is a model service without a model: it speaks the wire form of every dialect, answers every schema with a made-up valid instance,
+// and fails as services do, in the shares that its flags say. It is for benchmarks and for trying out how software bears a bad provider.
 //
 // All that it does lies in package providertest; here are the flags.
 package main
@@ -28,8 +28,16 @@ func main() {
 
 const help = `scripted-provider is a model service without a model, for tests and benchmarks.
 
-It speaks chat completions as OpenAI and llama.cpp do (POST …/chat/completions, whole and streamed, GET …/models, GET /health). A request with a
-schema gets a valid instance of it; the shares below go wrong. The same seed and the same requests give the same answers.
+It speaks, whole and streamed, and tells them apart by the address:
+  POST …/chat/completions                                 OpenAI, llama.cpp, vLLM
+  POST …/responses                                        OpenAI's newer form
+  POST …/v1/messages                                      Anthropic
+  POST …/models/{model}:generateContent                   Gemini (and :streamGenerateContent?alt=sse)
+  POST …/model/{model}/converse                           Amazon Bedrock (and /converse-stream; signed, or with a bearer key)
+  POST …/api/chat                                         Ollama
+besides GET …/models and GET /health. Requests are held to what the service takes: an unknown member, a missing header or a schema in the wrong place is
+refused in the service's own words. A request with a schema gets a valid instance of it; the shares below go wrong. The same seed and the same requests
+give the same answers.
 
 Usage: scripted-provider [flags]
 
@@ -43,9 +51,13 @@ Examples:
   # The same answer to everything, but cut short or refused now and then
   scripted-provider --answer answer.json --truncated 0.05 --refused 0.01
 
+  # Be Anthropic and nothing else, and be overloaded half of the time
+  scripted-provider --wire anthropic --key secret --transport-faults 0.5 --faults overloaded
+
   # Ask promptd to use it, in its configuration
   providers:
     - {name: scripted, dialect: openai, base_url: "http://127.0.0.1:9000/v1", models: [{name: scripted}]}
+    - {name: claude, dialect: anthropic, base_url: "http://127.0.0.1:9000", models: [{name: scripted}]}
 
 Flags:
 `
@@ -92,7 +104,10 @@ func parse(args []string, stdout io.Writer) (s providertest.Settings, listen str
 	flags.DurationVar(&s.RetryAfter, "retry-after", 20*time.Millisecond, "wait that 429 and 503 ask for")
 	flags.BoolVar(&s.NoLogprobs, "no-logprobs", false, "give no log-probabilities, whatever is asked")
 	flags.BoolVar(&s.NoUsage, "no-usage", false, "do not count tokens")
-	flags.StringVar(&s.Key, "key", "", "bearer `key` that requests must bring; none by default")
+	flags.DurationVar(&s.Drip, "drip", time.Millisecond, "wait between two bytes of the fault drip")
+	flags.BoolVar(&s.NoVision, "no-vision", false, "refuse requests with images")
+	flags.StringVar(&s.Key, "key", "", "`key` that requests must bring, in the wire form's own header; none by default")
+	wire := flags.String("wire", "", "the one wire `form` to speak, as its service does and strictly; by default all of\n"+names(providertest.Wires()))
 	faults := flags.String("faults", "", "comma-separated `names` of the faults that --transport-faults draws from; by default all that pass:\n"+names(providertest.Transient())+
 		"\nand on demand\n"+names(providertest.Faults()[len(providertest.Transient()):]))
 	answer := flags.String("answer", "", "`file` with the text of every answer")
@@ -122,14 +137,14 @@ func parse(args []string, stdout io.Writer) (s providertest.Settings, listen str
 			s.Faults = append(s.Faults, providertest.Fault(name))
 		}
 	}
-	s.Models = strings.Split(*models, ",")
+	s.Models, s.Wire = strings.Split(*models, ","), providertest.Wire(*wire)
 	return s, listen, nil
 }
 
-func names(faults []providertest.Fault) string {
-	list := make([]string, len(faults))
-	for i, f := range faults {
-		list[i] = string(f)
+func names[T ~string](all []T) string {
+	list := make([]string, len(all))
+	for i, name := range all {
+		list[i] = string(name)
 	}
 	return strings.Join(list, ", ")
 }

@@ -63,6 +63,8 @@ func TestWrongUseIsToldWithItsReason(t *testing.T) {
 		{[]string{"--answer", "no-such-file"}, 2, "no-such-file"},
 		{[]string{"--invalid", "2"}, 1, "between 0 and 1"},
 		{[]string{"--faults", "wrong"}, 1, `"wrong"`},
+		{[]string{"--help"}, 0, "converse-stream"},
+		{[]string{"--wire", "cohere"}, 1, `"cohere"`},
 		{[]string{"--listen", "256.0.0.1:1"}, 1, "256.0.0.1"},
 	} {
 		var out, log bytes.Buffer
