@@ -107,8 +107,10 @@ func (t *ticket) settle(a *Attempt, e *dialect.Error) {
 	took := time.Duration(now - t.received)
 	rule := RuleOf(a.Outcome)
 	verdict := rule.Health
-	if a.Outcome == dialect.Timeout && took < t.fair() {
-		verdict = Neither
+	if a.Outcome == dialect.Timeout {
+		verdict = t.track.silence(took)
+	} else if a.Outcome != dialect.Cancelled {
+		t.track.silent.Store(0)
 	}
 	l.slots.leave(now, took, verdict == Good, e != nil && rule.Slows && tooMuch(e))
 	t.track.breaker.record(now, t.permit, verdict, a.Outcome == dialect.RateLimited)
@@ -144,14 +146,22 @@ func (t *ticket) rest(now int64, rule Rule, e *dialect.Error) {
 	}
 }
 
-// fair is how long a call must have had before its timeout says something of the service. Callers choose their deadlines, and one with very short ones
-// must not take a model away from the others.
-func (t *ticket) fair() time.Duration {
-	const unknown, times = time.Second, 2
-	if p95 := t.track.latency.quantiles().P95; p95 > 0 {
-		return times * p95
+// silence judges a timeout by the time that the service had. Callers choose their deadlines, and one with short ones must not take a model away from the others:
+// so it counts where most answers would have come by then. Where half of them would, as with a slow model and halved deadlines, it counts from the third
+// timeout in a row on, which a service that is alive seldom has.
+func (t *track) silence(took time.Duration) Verdict {
+	const unknown, row = time.Second, 3
+	usual := t.latency.quantiles()
+	if usual.P95 == 0 {
+		usual = Quantiles{unknown, unknown}
 	}
-	return unknown
+	if took < usual.P50 {
+		return Neither
+	}
+	if n := t.silent.Add(1); took < usual.P95 && n < row {
+		return Neither
+	}
+	return Bad
 }
 
 // tooMuch tells a service that was given too much from one that is broken: only for the first a lower limit is a remedy.

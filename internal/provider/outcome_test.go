@@ -82,7 +82,7 @@ func outcomes() string {
 		"What becomes of a call to a provider has one of these names, in `attempts[].outcome` of an answer and in the metric `llm_requests_total`.\n\n" +
 		"- *repeat*: the same call may work at the same provider after a pause. *next*: another provider or model may do better. *re-ask*: the model is shown its answer and what is wrong with it.\n" +
 		"- *health*: how the [breaker](../guide/providers.md) counts it. What a request or its caller brings about counts neither way, so that no caller can take a model away from the others.\n" +
-		"  A timeout counts only where the call had a second, or twice the usual 95th percentile. \n" +
+		"  A timeout counts only where the call had as long as 95 % of good calls take (a second where that is not known), or half of them and it is the third in a row.\n" +
 		"- *slows*: the provider's concurrency limit goes down (for `overloaded` with status 429, 498, 503 or 529, or where the service names a wait). *rests*: the credential is left alone for a while.\n" +
 		"- *code*: what the caller gets where no further attempt helps; [errors](errors.md) says more.\n\n" +
 		"| outcome | what it is | repeat | next | re-ask | health | slows | rests | code |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
@@ -99,5 +99,5 @@ func outcomes() string {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Outcome, r.Means, yes(r.Repeat), yes(r.Next), yes(r.Reask), r.Health, yes(r.Slows), yes(r.Rests), code)
 	}
-	return strings.ReplaceAll(b.String(), " \n", "\n")
+	return b.String()
 }

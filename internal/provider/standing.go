@@ -99,6 +99,8 @@ type track struct {
 	latency, first sketch
 	// held is the time before which the service, overloaded, does not want to be asked.
 	held atomic.Int64
+	// silent counts the timeouts in a row of calls that had a fair chance.
+	silent atomic.Int64
 	// output is how many tokens answers have of late.
 	output atomic.Int64
 }
