@@ -161,6 +161,15 @@ type Attempt struct {
 	OutputTokens int64        `json:"output_tokens"`
 	CostUSD      *json.Number `json:"cost_usd"`
 	Error        string       `json:"error,omitempty"`
+	// Reason says why this candidate was asked, Skipped which were passed over before.
+	Reason  string    `json:"reason,omitempty"`
+	Skipped []Skipped `json:"skipped,omitempty"`
+}
+
+// Skipped is a candidate that was passed over: provider/model, and why.
+type Skipped struct {
+	Candidate string `json:"candidate"`
+	Why       string `json:"why"`
 }
 
 // Tokens counts what models read and wrote.

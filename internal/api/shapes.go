@@ -48,7 +48,7 @@ type Options struct {
 	BypassCache       bool    `json:"bypass_cache,omitempty" default:"false" doc:"Neither read the cache nor join an identical request in flight; the answer is still kept."`
 	Provider          *string `json:"provider,omitempty" nullable:"true" doc:"The provider to ask, by its configured name."`
 	Model             *string `json:"model,omitempty" nullable:"true" doc:"The model to ask: a name, which any provider that has it may answer, or provider/name."`
-	Routing           string  `json:"routing,omitempty" enum:"least-busy" default:"least-busy" doc:"The other strategies belong to a later version."`
+	Routing           string  `json:"routing,omitempty" enum:"least-busy,cost,latency,quality,weighted" doc:"The strategy that orders providers and models; the configuration's where it is left out."`
 	Temperature       float64 `json:"temperature,omitempty" minimum:"0" maximum:"2" default:"0.1"`
 	MaxTokens         int     `json:"max_tokens,omitempty" minimum:"1" maximum:"1000000" default:"2048" doc:"The room of the answer. A pinned model's own limit holds too."`
 	TimeoutMS         int     `json:"timeout_ms,omitempty" minimum:"100" maximum:"600000" default:"30000" doc:"The time for everything, in milliseconds."`
@@ -205,6 +205,14 @@ type Attempt struct {
 type outcomeShape struct{}
 
 // Schema lists the outcomes.
+	Reason       string       `json:"reason,omitempty" doc:"Why this provider and model was asked: the strategy with its figure, or what made a further attempt necessary."`
+	Skipped      []Skipped    `json:"skipped,omitempty" doc:"Candidates that were passed over before this one."`
+}
+
+// Skipped is a candidate that was passed over.
+type Skipped struct {
+	Candidate string `json:"candidate" doc:"provider/model."`
+	Why       string `json:"why"`
 func (outcomeShape) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
 	for o := dialect.Unknown; o <= dialect.Cancelled; o++ {

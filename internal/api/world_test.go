@@ -34,6 +34,7 @@ import (
 	"github.com/promptd/promptd/internal/provider/providertest"
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/relay"
+	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/usage"
@@ -132,7 +133,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 		},
 	})
 	pipe, err := pipeline.New(pipeline.Deps{
-		Pool: pool, Schemas: compiled, Registry: w.schemas, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
+		Pool: pool, Router: router.New(router.Config{Learned: router.NewLearned()}), Schemas: compiled, Registry: w.schemas, Templates: w.library, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
 		Meter: unmeasured{}, NewID: newID,
 		Settings: func() pipeline.Settings {
 			return pipeline.Settings{PromptChars: want.promptChars, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}

@@ -34,6 +34,8 @@ import (
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/provider/googletoken"
+	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/usage"
@@ -62,6 +64,7 @@ type App struct {
 	db        *sqlite.DB
 	verifier  *key.Verifier
 	pool      *provider.Pool
+	learned   *router.Learned
 	transport *http.Transport
 	local     *localModel
 	door      *limit.Door
@@ -88,7 +91,8 @@ func settingsOf(c *config.Config) *settings {
 	return &settings{
 		pipeline: pipeline.Settings{
 			PromptChars: c.Limits.PromptChars, SchemaBytes: int(c.Limits.SchemaBytes), StorePrompts: c.Privacy.StorePrompts,
-			Backoff: provider.Backoff{Base: c.Routing.Retries.Base, Cap: c.Routing.Retries.Cap},
+			Backoff:  provider.Backoff{Base: c.Routing.Retries.Base, Cap: c.Routing.Retries.Cap},
+			Strategy: c.Routing.Strategy, HedgeAfter: c.Routing.HedgeAfter,
 		},
 		api: api.Settings{
 			BodyBytes: int64(c.Limits.BodyBytes), SchemaBytes: int(c.Limits.SchemaBytes), Origins: c.CORS.Origins, Anyone: c.Auth.Mode == "none",
@@ -164,6 +168,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	}
 
 	meta, err := prompt.NewWriter()
+	a.learned = router.NewLearned()
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +181,8 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	templates := a.library(schemas, answers)
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	if a.pipe, err = pipeline.New(pipeline.Deps{
-		Pool: a.pool, Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
+		Pool: a.pool, Router: router.New(router.Config{Learned: a.learned}),
+		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
 		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline },
 	}); err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ func levels() [][]string {
 		{"internal/dialect", "internal/schema/lint"},
 		{"internal/prompt", "internal/provider", "internal/registry"},
 		{"internal/template"},
+		{"internal/router"},
 		{"internal/pipeline"},
 		{"internal/dropin"},
 		{"internal/relay"},

@@ -430,7 +430,7 @@ func TestUnpinnedRequestsGoToTheLeastBusyProvider(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = h.askAs(context.Background(), t, h.who, `{"prompt":"first","schema":`+small+`}`)
+		_, _ = h.askAs(context.Background(), t, h.who, `{"prompt":"first","schema":`+small+`,"options":{"provider":"scripted"}}`)
 	}()
 	for h.service.InFlight() == 0 {
 		time.Sleep(time.Millisecond) //nolint:forbidigo // As above.

@@ -1,11 +1,9 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/promptd/promptd/internal/cache"
@@ -47,7 +45,7 @@ func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
 		return r, err
 	}
 	r.schema, c.exchange.schema = compiled, compiled
-	candidates, err := s.candidates(c)
+	candidates, err := candidates(s.pool, c.exchange.question(""))
 	if err != nil {
 		return r, err
 	}
@@ -69,37 +67,6 @@ func inBody(err error) error {
 		moved.Entries[i] = e
 	}
 	return &moved
-}
-
-func (s resolve) candidates(c checked) ([]provider.Candidate, error) {
-	o := c.prompt.Options
-	all, err := s.pool.Candidates(o.Provider, o.Model)
-	if err != nil {
-		return nil, err
-	}
-	images := c.prompt.Images() > 0
-	var fit []provider.Candidate
-	var refused error
-	for _, candidate := range all {
-		name := candidate.Provider.Name() + "/" + candidate.Model.Name
-		capability := candidate.Model.Capability
-		switch {
-		case !c.who.MayUse(candidate.Provider.Name(), candidate.Model.Name):
-			refused = fault.New(fault.Forbidden, "this key may not use %s", name)
-		case images && !capability.Vision:
-			refused = fault.Invalid("/messages", "vision", name+" does not take images", "Name a model that does as options.model, or send text alone.")
-		case capability.MaxOutput > 0 && o.MaxTokens > capability.MaxOutput && o.Model != "":
-			refused = fault.Invalid("/options/max_tokens", "range", fmt.Sprintf("max_tokens is %d; %s gives at most %d", o.MaxTokens, name, capability.MaxOutput), "")
-		default:
-			fit = append(fit, candidate)
-		}
-	}
-	if len(fit) == 0 {
-		return nil, refused
-	}
-	// Least busy first: of equals, the order of the configuration.
-	slices.SortStableFunc(fit, func(a, b provider.Candidate) int { return cmp.Compare(a.Provider.InFlight(), b.Provider.InFlight()) })
-	return fit, nil
 }
 
 // cacheKey is made of everything that changes the answer. The pinned model stands in it, not the one that happens to be first, so that a hit does not

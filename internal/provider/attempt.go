@@ -24,7 +24,13 @@ type Attempt struct {
 	Cost                     Cost
 	// Error is the service's own error code; empty where there was none.
 	Error string
+	// Reason says why this candidate was asked, Skipped which ones were passed over before.
+	Reason  string
+	Skipped []Skipped
 }
+
+// Skipped is a candidate that was passed over: provider/model, and why.
+type Skipped struct{ Candidate, Why string }
 
 // Append writes the attempt as an entry of attempts[].
 func (a *Attempt) Append(dst []byte) []byte {
@@ -62,7 +68,27 @@ func (a *Attempt) Append(dst []byte) []byte {
 		dst = append(dst, `,"error":`...)
 		dst = value.AppendQuoted(dst, a.Error)
 	}
+	if a.Reason != "" {
+		dst = append(dst, `,"reason":`...)
+		dst = value.AppendQuoted(dst, a.Reason)
+	}
+	if len(a.Skipped) > 0 {
+		dst = appendSkipped(append(dst, `,"skipped":`...), a.Skipped)
+	}
 	return append(dst, '}')
+}
+
+func appendSkipped(dst []byte, list []Skipped) []byte {
+	separator := byte('[')
+	for _, s := range list {
+		dst = append(append(dst, separator), `{"candidate":`...)
+		dst = value.AppendQuoted(dst, s.Candidate)
+		dst = append(dst, `,"why":`...)
+		dst = value.AppendQuoted(dst, s.Why)
+		dst = append(dst, '}')
+		separator = ','
+	}
+	return append(dst, ']')
 }
 
 // AppendMillis writes a duration as milliseconds with three decimals at most.
