@@ -200,11 +200,6 @@ type Attempt struct {
 	OutputTokens int64        `json:"output_tokens" minimum:"0"`
 	CostUSD      costShape    `json:"cost_usd"`
 	Error        string       `json:"error,omitempty" doc:"The provider's own error code."`
-}
-
-type outcomeShape struct{}
-
-// Schema lists the outcomes.
 	Reason       string       `json:"reason,omitempty" doc:"Why this provider and model was asked: the strategy with its figure, or what made a further attempt necessary."`
 	Skipped      []Skipped    `json:"skipped,omitempty" doc:"Candidates that were passed over before this one."`
 }
@@ -213,6 +208,11 @@ type outcomeShape struct{}
 type Skipped struct {
 	Candidate string `json:"candidate" doc:"provider/model."`
 	Why       string `json:"why"`
+}
+
+type outcomeShape struct{}
+
+// Schema lists the outcomes.
 func (outcomeShape) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
 	for o := dialect.Unknown; o <= dialect.Cancelled; o++ {
