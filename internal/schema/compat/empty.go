@@ -12,7 +12,7 @@ func (p *prover) isEmpty(g group, at *spot) bool {
 	if slices.ContainsFunc(g.places, schema.Place.Never) {
 		return true
 	}
-	if p.spent() {
+	if p.nested >= maxNested || p.spent() {
 		return false
 	}
 	key := p.key(g)
@@ -23,7 +23,9 @@ func (p *prover) isEmpty(g group, at *spot) bool {
 	outer := p.lowest
 	p.lowest = maxDeep * 2
 	p.deep++
+	p.nested++
 	empty := p.findEmpty(g, at)
+	p.nested--
 	p.deep--
 	if p.lowest == maxDeep*2 && empty {
 		p.empty[key] = true

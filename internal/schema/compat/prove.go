@@ -14,6 +14,8 @@ const (
 	maxSteps = 60_000
 	maxDeep  = 200 // Nested questions; real schemas stay below 60.
 	maxGaps  = 400
+	// What is empty only for reasons deeper than this counts as not empty, which is never wrong, and seldom matters.
+	maxNested = 5
 )
 
 // prover proves inclusions.
@@ -22,6 +24,7 @@ type prover struct {
 	ids    map[schema.Place]int
 	steps  int
 	deep   int
+	nested int // Questions of emptiness within each other.
 	open   map[string]frame
 	proven map[string]bool
 	empty  map[string]bool
