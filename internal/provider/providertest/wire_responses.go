@@ -213,8 +213,9 @@ func (responses) fail(f failure) response { return chat{}.fail(f) }
 func (responses) inside(streamed bool) []byte {
 	if streamed {
 		return named("error", object(
-			member("type", str("error")), member("code", str("server_error")), member("message", str("The server had an error while processing your request.")),
-			member("param", value.Null()), member("sequence_number", num(2))))
+			member("type", str("error")), member("sequence_number", num(2)), member("error", object(
+				member("type", str("server_error")), member("code", str("server_error")),
+				member("message", str("The server had an error while processing your request.")), member("param", value.Null())))))
 	}
 	return object(
 		member("id", str("resp_0")), member("object", str("response")), member("status", str("failed")),
