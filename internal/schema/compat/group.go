@@ -1,9 +1,8 @@
 package compat
 
 import (
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/value"
@@ -14,7 +13,7 @@ func kinds() []value.Kind {
 	return []value.Kind{value.KindNull, value.KindBool, value.KindNumber, value.KindString, value.KindArray, value.KindObject}
 }
 
-// any stands for a kind that is not fixed.
+// anyKind stands for a kind that is not fixed.
 const anyKind = value.Kind(255)
 
 // group is what is known of a value: the subschemas that allow it, those that refuse it, its kind where it is fixed, and members that it has or lacks.
@@ -328,20 +327,26 @@ func unnamedOf(p schema.Place, matching []string) (list []schema.Place) {
 
 // key names a group within one comparison.
 func (p *prover) key(g group) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d", g.kind)
-	for i, list := range [][]schema.Place{g.places, g.nots} {
-		ids := make([]int, len(list))
-		for j, one := range list {
-			ids[j] = p.id(one)
+	b := []byte{byte(g.kind)}
+	var ids []int
+	for _, list := range [][]schema.Place{g.places, g.nots} {
+		ids = ids[:0]
+		for _, one := range list {
+			ids = append(ids, p.id(one))
 		}
 		slices.Sort(ids)
-		fmt.Fprintf(&b, "|%d%v", i, ids)
+		for _, n := range ids {
+			b = strconv.AppendInt(append(b, ' '), int64(n), 10)
+		}
+		b = append(b, '|')
 	}
 	for _, names := range [][]string{g.has, g.lacks} {
-		fmt.Fprintf(&b, "|%q", slices.Sorted(slices.Values(names)))
+		for _, name := range slices.Sorted(slices.Values(names)) {
+			b = strconv.AppendQuote(b, name)
+		}
+		b = append(b, '|')
 	}
-	return b.String()
+	return string(b)
 }
 
 // id numbers places.

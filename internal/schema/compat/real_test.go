@@ -195,7 +195,7 @@ func closedAll(raw value.Value, depth int) value.Value {
 // proves it. What an edit keeps by construction must be proven.
 func TestEditsOfRealSchemas(t *testing.T) {
 	t.Parallel()
-	const each = 12
+	const each = 4
 	ctx := context.Background()
 	cases := realCases(t, each)
 	for _, e := range edits() {
