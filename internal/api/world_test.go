@@ -143,7 +143,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	tb.Cleanup(pipe.Close)
 	w.server, err = api.New(api.Deps{
 		Pipeline: pipe, Relay: relay.New(relay.Deps{
-			Pool: pool, History: w.history, Meter: unmeasured{}, NewID: newID,
+			Pool: pool, Router: router.New(router.Config{Learned: router.NewLearned()}), History: w.history, Meter: unmeasured{}, NewID: newID,
 			Settings: func() pipeline.Settings {
 				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 			},

@@ -78,6 +78,10 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) 
 	if refused, ok := s.refused.GetIfPresent(k); ok {
 		profile = profile.Without(refused...)
 	}
+	if modes := profile.Modes(); prompt.AnyObject(sch) && slices.Contains(modes, lowering.JSON) {
+		// JSON mode says just that; a closed form would have to spell the members out as pairs.
+		profile = profile.Only(modes[slices.Index(modes, lowering.JSON):]...)
+	}
 	lowered := lowering.Lower(sch, profile)
 	p := &plan{lowered: lowered, bounded: lowered.Capped()}
 	var err error

@@ -3,6 +3,7 @@ package prompt
 import (
 	"github.com/promptd/promptd/internal/body"
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/schema"
 )
 
 // A conversation is what a program sends that speaks a chat format: its system and user turns are the developer's own instructions, and what is foreign in
@@ -58,3 +59,9 @@ func ReadOptions(r *body.Reader, d Defaults) Options { return readOptions(r, d) 
 
 // IsImage tells whether a URL is one of the data: URLs that image parts may have.
 func IsImage(url string) bool { return isDataURL(url) }
+
+// AnyObject tells the schema that asks for an object and for nothing else: what programs mean by JSON mode.
+func AnyObject(s *schema.Schema) bool {
+	kind, _ := s.Value().Get("type")
+	return s.Value().Len() == 1 && kind.Text() == "object"
+}

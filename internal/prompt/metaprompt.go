@@ -83,7 +83,7 @@ const (
 // Write renders the meta-prompt of a schema lowered for a model. Schema and constraints are said once: either here, or in the schema that the
 // provider shows the model, with the constraints that it does not enforce in the descriptions. Only what those leave out is said here.
 func (w *Writer) Write(s *schema.Schema, l lowering.Lowered, small bool) (MetaPrompt, error) {
-	v := view{NullForAbsent: l.Mode == lowering.Strict, Examples: examples(s, l), AnyObject: s.Value().String() == `{"type":"object"}`}
+	v := view{NullForAbsent: l.Mode == lowering.Strict, Examples: examples(s, l), AnyObject: AnyObject(s)}
 	if l.Shown.IsNull() {
 		v.Residue = unsaid(l.Residue)
 	} else {

@@ -5,29 +5,30 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dropin"
-	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/router"
 )
 
-// candidates lists who may be asked, the least busy first.
-func (r *Relay) candidates(x *exchange) ([]provider.Candidate, error) {
+// order says who may be asked, the first first.
+func (r *Relay) order(x *exchange) (router.Order, error) {
 	o := &x.Prompt.Options
 	all, err := r.deps.Pool.Candidates(o.Provider, o.Model)
 	if err != nil {
-		return nil, err
+		return router.Order{}, err
 	}
-	fit := slices.DeleteFunc(all, func(c provider.Candidate) bool { return !x.who.MayUse(c.Provider.Name(), c.Model.Name) })
-	if len(fit) == 0 {
-		return nil, fault.New(fault.Forbidden, "this key may not use that model")
+	asked := x.Prompt
+	asked.Text = x.said
+	x.question = &router.Question{Prompt: &asked, Caller: x.who, Schema: r.text, SchemaName: "text", Strategy: r.deps.Settings().Strategy}
+	fit, err := router.Fit(x.question, all)
+	if err != nil {
+		return router.Order{}, err
 	}
-	slices.SortStableFunc(fit, func(a, b provider.Candidate) int { return cmp.Compare(a.Provider.InFlight(), b.Provider.InFlight()) })
-	return fit, nil
+	return r.deps.Router.Order(x.question, fit), nil
 }
 
 // ask makes one attempt at a candidate. The error is a *dialect.Error, or a fault where the candidate's dialect can't express the request.
@@ -59,7 +60,7 @@ func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, 
 	}
 	calling, span := r.deps.Meter.Call(ctx, c.Provider.Name(), c.Model.Name)
 	raw, reply, a, err := c.Provider.Forward(calling, c.Model, request, sink)
-	x.note(&a, err)
+	r.note(x, &a, err)
 	span.End(&a, err)
 	x.reply = reply
 	var e *dialect.Error
@@ -112,7 +113,7 @@ func (r *Relay) translate(ctx context.Context, x *exchange, c provider.Candidate
 	}
 	calling, span := r.deps.Meter.Call(ctx, c.Provider.Name(), c.Model.Name)
 	reply, a, err := c.Provider.Call(calling, c.Model, call, sink)
-	x.note(&a, err)
+	r.note(x, &a, err)
 	span.End(&a, err)
 	x.reply = reply
 	switch {
@@ -152,14 +153,15 @@ func (x *exchange) begin(c provider.Candidate, contentType string) bool {
 	return true
 }
 
-// note keeps the record of an attempt; one that was not sent is none.
-func (x *exchange) note(a *provider.Attempt, err error) {
+// note keeps the record of an attempt, and lets the router learn of it; one that was not sent is none.
+func (r *Relay) note(x *exchange, a *provider.Attempt, err error) {
 	x.asked += a.Total
 	if errors.Is(err, provider.ErrNotSent) {
 		return
 	}
-	a.N = len(x.attempts) + 1
+	a.N, a.Reason = len(x.attempts)+1, x.why
 	x.attempts = append(x.attempts, *a)
+	r.deps.Router.Learn(x.question, a, false)
 }
 
 func (x *exchange) answer(c provider.Candidate, status int, contentType string, body []byte) *Answer {

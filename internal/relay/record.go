@@ -39,7 +39,7 @@ func (r *Relay) record(ctx context.Context, x *exchange, a *Answer, err error) e
 		rec.Status, rec.Code = a.Status, fault.InvalidRequest.String()
 	}
 	if !rec.Private {
-		rec.Prompt, rec.Answer = x.Texts(), x.reply.Text
+		rec.Prompt, rec.Answer = x.said, x.reply.Text
 	}
 	// Back-pressure is better than loss, but nobody waits for a store that has stopped.
 	ctx, cancel := context.WithTimeout(ctx, mostRecording)

@@ -20,11 +20,15 @@ import (
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/router"
+	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/value"
 )
 
 // Deps are the relay's collaborators; all of them are wanted.
 type Deps struct {
 	Pool     *provider.Pool
+	Router   *router.Router
 	History  pipeline.History
 	Meter    pipeline.Meter
 	NewID    func() string
@@ -32,10 +36,20 @@ type Deps struct {
 }
 
 // Relay hands requests on. It is safe for concurrent use.
-type Relay struct{ deps Deps }
+type Relay struct {
+	deps Deps
+	// text stands for the schema of answers that have none: the router learns of them as of any other.
+	text *schema.Schema
+}
 
 // New makes a relay.
-func New(d Deps) *Relay { return &Relay{d} }
+func New(d Deps) *Relay {
+	text, err := schema.Compile(value.Object(value.Member{Name: "type", Value: value.String("string")}), schema.Options{})
+	if err != nil {
+		panic("relay: the schema of texts does not compile: " + err.Error()) // It is a constant.
+	}
+	return &Relay{d, text}
+}
 
 // Out takes a streamed answer.
 type Out interface {
@@ -75,12 +89,16 @@ type exchange struct {
 	attempts []provider.Attempt
 	asked    time.Duration
 	reply    dialect.Reply
+	why      string // of the attempt under way
+	question *router.Question
+	// said is what the user says, for the router and the history.
+	said string
 }
 
 // Do hands on one admitted request. The answer is streamed to out where that is not nil. The error is a *pipeline.Failure; began tells whether something of the
 // answer was sent before.
 func (r *Relay) Do(ctx context.Context, who *key.Caller, q *dropin.Request, out Out) (a *Answer, began bool, err error) {
-	x := &exchange{Request: q, id: r.deps.NewID(), who: who, started: time.Now(), out: out}
+	x := &exchange{Request: q, id: r.deps.NewID(), who: who, started: time.Now(), out: out, said: q.Texts()}
 	client := ctx
 	ctx, span := r.deps.Meter.Request(ctx, x.id)
 	ctx, cancel := context.WithTimeout(ctx, q.Prompt.Options.Timeout)
@@ -97,36 +115,62 @@ func (r *Relay) Do(ctx context.Context, who *key.Caller, q *dropin.Request, out 
 	return a, x.began, err
 }
 
-// walk asks one candidate after the other until one has answered, or has begun to.
+// walk asks one candidate after the other until one has answered, or has begun to. When all have failed it begins again with those that may do better now.
 func (r *Relay) walk(ctx context.Context, x *exchange) (*Answer, error) {
-	candidates, err := r.candidates(x)
+	order, err := r.order(x)
 	if err != nil {
 		return nil, err
 	}
-	var failed error
-	for n := 0; len(x.attempts) < x.Prompt.Options.MaxAttempts && len(candidates) > 0; n++ {
-		c := candidates[n%len(candidates)]
-		if n >= len(candidates) && !r.mayRepeat(ctx, x, c, n/len(candidates), failed) {
-			break
+	failed, why := nobody(&order), ""
+	for round := 0; ; round++ {
+		asked := false
+		for i := range order.Choices {
+			if len(x.attempts) >= x.Prompt.Options.MaxAttempts {
+				return nil, failed
+			}
+			c := order.Choices[i].Candidate
+			if round > 0 && !r.mayRepeat(ctx, x, c, round, failed) {
+				continue
+			}
+			if x.why = order.Explain(i); why != "" {
+				x.why = "after " + why + "; " + x.why
+			}
+			a, err := r.ask(ctx, x, c)
+			if err == nil {
+				return a, nil
+			}
+			failed, asked = err, true
+			if ctx.Err() != nil || x.began || !next(err) {
+				return nil, failed
+			}
+			why = outcomeOf(err)
 		}
-		a, err := r.ask(ctx, x, c)
-		if err == nil {
-			return a, nil
-		}
-		failed = err
-		if ctx.Err() != nil || x.began || !next(err) {
-			break
-		}
-		if n+1 >= most(x, candidates) {
-			break
+		if !asked {
+			return nil, failed
 		}
 	}
-	return nil, failed
 }
 
-// most bounds the rounds of the loop: calls that are not sent are no attempts.
-func most(x *exchange, candidates []provider.Candidate) int {
-	return max(x.Prompt.Options.MaxAttempts, len(candidates))
+// outcomeOf names what became of an attempt.
+func outcomeOf(err error) string {
+	var e *dialect.Error
+	if errors.As(err, &e) {
+		return e.Outcome.String()
+	}
+	return "another format"
+}
+
+// nobody is the fault of a request for which nobody can be asked now.
+func nobody(o *router.Order) error {
+	f := fault.New(fault.ProviderError, "no provider can be asked now")
+	f.Remediation = "Try again after the time in Retry-After; promptd doctor and GET /v1/providers show what is wrong with each provider."
+	for _, skipped := range o.Skipped {
+		f.Detail += "; " + skipped.Candidate.Name() + ": " + skipped.Why
+		if wait := skipped.Wait; wait > 0 && (f.RetryAfter == 0 || wait < f.RetryAfter) {
+			f.RetryAfter = wait
+		}
+	}
+	return f
 }
 
 // next says whether another attempt may do better than one that ended so.
@@ -141,8 +185,9 @@ func next(err error) bool {
 
 // mayRepeat pauses before a candidate is asked again, where that is worth it.
 func (r *Relay) mayRepeat(ctx context.Context, x *exchange, c provider.Candidate, round int, failed error) bool {
+	const most = 8 // Rounds: a call that is not sent is no attempt.
 	var e *dialect.Error
-	if !errors.As(failed, &e) || !provider.RuleOf(e.Outcome).Repeat || !c.Provider.AllowRetry() {
+	if round > most || !errors.As(failed, &e) || !provider.RuleOf(e.Outcome).Repeat || !c.Provider.AllowRetry() {
 		return false
 	}
 	begun := time.Now()
