@@ -159,7 +159,7 @@ func (p *prover) refuses(g group, v value.Value) bool {
 		}
 	}
 	for _, one := range g.nots {
-		if one.Accepts(p.ctx, v) {
+		if one.Accepts(p.ctx, v) && !extractive(one, map[schema.Place]bool{}) { // With a text it may not accept it.
 			return true
 		}
 	}
