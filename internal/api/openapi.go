@@ -119,6 +119,7 @@ func tags() []*huma.Tag {
 		{Name: "analyze", Description: "One prompt to one validated result."},
 		{Name: "openai", Description: "For programs that speak OpenAI's API."},
 		{Name: "schemas", Description: "Schemas with a name, in immutable versions; and what a schema is like, before a model sees it."},
+		{Name: "templates", Description: "Prompts with typed parameters, in immutable versions, with their schema and their tests."},
 		{Name: "history", Description: "What was asked, what came of it, and what it cost."},
 		{Name: "providers", Description: "Whom promptd can ask, what they can do, and what they cost."},
 		{Name: "cache", Description: "Answers that are kept for a time."},
@@ -174,7 +175,7 @@ func inputs() []string {
 
 // finish brings what the registry made into the form that is true on the wire.
 func (d *documenter) finish() {
-	names := inputs()
+	names := append(inputs(), templateInputs()...)
 	for name, s := range d.registry.Map() {
 		settle(s, slices.Contains(names, name))
 	}

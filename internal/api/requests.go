@@ -26,6 +26,7 @@ type Request struct {
 	Model            string          `json:"model,omitempty"`
 	Schema           string          `json:"schema,omitempty" doc:"The version of the registered schema, as name@version; left out for any other."`
 	SchemaHash       string          `json:"schema_hash,omitempty"`
+	Template         string          `json:"template,omitempty" doc:"The template that the request named, as name@version. Lists leave it out."`
 	DialectMode      string          `json:"dialect_mode,omitempty"`
 	Cached           bool            `json:"cached"`
 	Coalesced        bool            `json:"coalesced"`
@@ -51,7 +52,7 @@ type Requests struct {
 func shown(r *usage.Record) Request {
 	out := Request{
 		RequestID: r.RequestID, ClientRequestID: r.ClientRequestID, Team: r.Team, Key: r.Key, CreatedAt: r.Time.UTC(), Status: r.Status, Code: r.Code,
-		ValidationStatus: r.ValidationStatus, Provider: r.Provider, Model: r.Model, Schema: r.Schema, SchemaHash: r.SchemaHash, DialectMode: r.DialectMode, Cached: r.Cached,
+		ValidationStatus: r.ValidationStatus, Provider: r.Provider, Model: r.Model, Schema: r.Schema, SchemaHash: r.SchemaHash, Template: r.Template, DialectMode: r.DialectMode, Cached: r.Cached,
 		Coalesced: r.Coalesced, Language: r.Language, InputTokens: r.Tokens.Input, OutputTokens: r.Tokens.Output, CachedInput: r.Tokens.CachedInput,
 		CostUSD: r.Cost, ProcessingMS: milliseconds(r.Processing), OverheadMS: milliseconds(r.Overhead),
 		Attempts: r.Attempts, Validation: r.Validation, Prompt: r.Prompt,

@@ -17,17 +17,21 @@ import (
 
 // AnalyzeRequest is the body of POST /v1/analyze.
 type AnalyzeRequest struct {
-	Prompt   string      `json:"prompt,omitempty" minLength:"1" maxLength:"10000" doc:"The text to analyse: 1 to 10,000 code points after normalising, or what limits.prompt_chars says for the key. Characters that can hide text are taken out first."`
-	Messages []Message   `json:"messages,omitempty" minItems:"1" maxItems:"100" doc:"Turns of a conversation that stand for prompt. At least one is the user's."`
-	Schema   wantedShape `json:"schema,omitempty" doc:"A JSON Schema of draft 2020-12 (default), 2019-09, 7, 6 or 4 that the data has to satisfy, or a registered one by reference: name or name@version. Without one the default result schema holds: intent, subject, entities."`
-	Format   string      `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"For xml, yaml and toon the answer holds the text as output beside the data."`
-	Stream   bool        `json:"stream,omitempty" default:"false" doc:"Answer with server-sent events."`
-	Options  Options     `json:"options,omitempty"`
+	Prompt   string    `json:"prompt,omitempty" minLength:"1" maxLength:"10000" doc:"The text to analyse: 1 to 10,000 code points after normalising, or what limits.prompt_chars says for the key. Characters that can hide text are taken out first."`
+	Messages []Message `json:"messages,omitempty" minItems:"1" maxItems:"100" doc:"Turns of a conversation that stand for prompt. At least one is the user's."`
+	// Template and Parameters stand for prompt too.
+	Template   templateRefShape `json:"template,omitempty" doc:"A registered template that stands for prompt: name or name@version. A schema that is bound to it holds; its options hold where the request says nothing else."`
+	Parameters objectShaped     `json:"parameters,omitempty" doc:"The template's parameters by their names; null is a parameter that is not given."`
+	Schema     wantedShape      `json:"schema,omitempty" doc:"A JSON Schema of draft 2020-12 (default), 2019-09, 7, 6 or 4 that the data has to satisfy, or a registered one by reference: name or name@version. Without one the default result schema holds: intent, subject, entities."`
+	Format     string           `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"For xml, yaml and toon the answer holds the text as output beside the data."`
+	Stream     bool             `json:"stream,omitempty" default:"false" doc:"Answer with server-sent events."`
+	Options    Options          `json:"options,omitempty"`
 }
 
 // TransformSchema says that prompt and messages exclude each other.
 func (AnalyzeRequest) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.OneOf = []*huma.Schema{{Required: []string{"prompt"}}, {Required: []string{"messages"}}}
+	s.OneOf = []*huma.Schema{{Required: []string{"prompt"}}, {Required: []string{"messages"}}, {Required: []string{"template"}}}
+	s.DependentRequired = map[string][]string{"parameters": {"template"}}
 	s.Properties["prompt"].Extensions = map[string]any{"pattern": visible} // The generator compiles patterns as Go does, which has no \u.
 	s.Properties["messages"].Extensions = map[string]any{"contains": map[string]any{
 		"type": "object", "properties": map[string]any{"role": map[string]any{"const": "user"}}, "required": []string{"role"},
@@ -110,6 +114,7 @@ type Answer struct {
 	Data               any         `json:"data" doc:"The value: it satisfies the whole schema of the request."`
 	OutputFormat       string      `json:"output_format" enum:"json,xml,toon,yaml"`
 	Output             string      `json:"output,omitempty" doc:"The value as text, where the format is not json."`
+	Template           string      `json:"template,omitempty" doc:"The template that the request named, as name@version."`
 	ValidationStatus   string      `json:"validation_status" enum:"passed"`
 	Validation         Validation  `json:"validation"`
 	OriginalLanguage   *string     `json:"original_language" doc:"ISO 639-1, und where it can't be told, null where it was not asked for."`

@@ -37,6 +37,7 @@ import (
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/store/sqlite"
+	"github.com/promptd/promptd/internal/template"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -53,6 +54,7 @@ type world struct {
 	dir      string
 	keys     *key.Issuer
 	schemas  *registry.Registry
+	library  *template.Library
 	history  *usage.Log
 	door     *limit.Door
 	logs     *syncBuffer
@@ -132,6 +134,17 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			must(err)
 		},
 	})
+	w.library = template.New(template.Config{
+		Store: w.db.Templates(), Limits: func() schema.Limits { return schema.Limits{Bytes: w.settings.Load().SchemaBytes} },
+		Bound: func(ctx context.Context, team key.TeamID, ref string) error {
+			_, err := w.schemas.Resolve(ctx, team, ref)
+			return err
+		},
+		Withdrawn: func(ctx context.Context, team key.TeamID, ref string) {
+			_, err := answers.Drop(ctx, cache.TemplateTag(string(team), ref))
+			must(err)
+		},
+	})
 	pipe, err := pipeline.New(pipeline.Deps{
 		Pool: pool, Router: router.New(router.Config{Learned: router.NewLearned()}), Schemas: compiled, Registry: w.schemas, Templates: w.library, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
 		Meter: unmeasured{}, NewID: newID,
@@ -147,7 +160,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			Settings: func() pipeline.Settings {
 				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 			},
-		}), Pool: pool, Schemas: w.schemas, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		}), Pool: pool, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

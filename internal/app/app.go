@@ -189,7 +189,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	a.atEnd("pipeline", func(context.Context) error { a.pipe.Close(); return nil })
 
 	if a.server, err = api.New(api.Deps{
-		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Schemas: schemas, Keys: &key.Issuer{Store: a.db.Keys(), Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.History(), Recorded: history,
+		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.Keys(), Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.History(), Recorded: history,
 		Cache: answers, Limiter: counted, Door: a.door, Idempotency: once, Watch: watch{a.seen}, Metrics: a.seen.Metrics.Handler(),
 		Checks: a.checks(), Log: a.log, NewID: newID, Settings: func() api.Settings { return a.settings.Load().api }, Version: env.Version,
 	}); err != nil {

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/promptd/promptd/internal/body"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/idempotency"
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/pipeline"
+	"github.com/promptd/promptd/internal/prompt"
+	"github.com/promptd/promptd/internal/template"
+	"github.com/promptd/promptd/internal/value"
+)
+
+// renderTemplate is POST /v1/templates/{name}/render, and of one version.
+func (s *Server) renderTemplate(c *call) error {
+	if err := s.counted(c); err != nil {
+		return err
+	}
+	name, err := idempotencyKey(c)
+	if err != nil {
+		return err
+	}
+	ref, err := c.templateRef()
+	if err != nil {
+		return err
+	}
+	r, raw, err := c.object(true)
+	if err != nil {
+		return err
+	}
+	parameters := value.Object()
+	if v, given := r.Value("parameters"); given {
+		parameters = v
+	}
+	if err := r.Done(); err != nil {
+		return err
+	}
+	return c.once(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+		use, err := s.deps.Templates.Resolve(ctx, c.caller.Team, ref.String())
+		if err != nil {
+			return idempotency.Response{}, err
+		}
+		messages, err := use.Render(ctx, parameters)
+		if err != nil {
+			return idempotency.Response{}, err
+		}
+		return encoded(http.StatusOK, rendered(use, messages))
+	})
+}
+
+func rendered(use *template.Use, messages []prompt.Message) RenderedTemplate {
+	out := RenderedTemplate{
+		Template: use.Ref(), Hash: use.HashText(), Characters: pipeline.Characters(messages), Messages: []RenderedMessage{},
+		Schema: rawOrNull(use.Schema), Options: rawOrNull(use.Options),
+	}
+	for _, m := range prompt.Shown(messages) {
+		for _, part := range m.Parts {
+			out.Messages = append(out.Messages, RenderedMessage{m.Role, part.Text})
+		}
+	}
+	return out
+}
+
+// testTemplate is POST /v1/templates/{name}/test, and of one version: the stored tests, asked of the real pipeline. Each counts as a prompt.
+func (s *Server) testTemplate(c *call) error {
+	if err := c.caller.Require(key.Analyze); err != nil {
+		return err
+	}
+	name, err := idempotencyKey(c)
+	if err != nil {
+		return err
+	}
+	ref, err := c.templateRef()
+	if err != nil {
+		return err
+	}
+	r, raw, err := c.object(true)
+	if err != nil {
+		return err
+	}
+	wanted, options, err := readTests(r)
+	if err != nil {
+		return err
+	}
+	use, err := s.deps.Templates.Resolve(c.r.Context(), c.caller.Team, ref.String())
+	if err != nil {
+		return err
+	}
+	tests, err := chosen(use, wanted)
+	if err != nil {
+		return err
+	}
+	admission, err := s.deps.Pipeline.Admit(c.r.Context(), c.caller, len(tests))
+	limitHeaders(c, admission)
+	if err != nil {
+		return err
+	}
+	return c.once(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+		items := make([]prompt.Item, len(tests))
+		for i := range tests {
+			// The version stands in the reference: one that is published meanwhile is another's test.
+			t := prompt.NewTemplate(use.Ref(), tests[i].Parameters, options, s.deps.Settings().Defaults)
+			items[i] = prompt.Item{ID: tests[i].Name, Prompt: prompt.Prompt{Template: t}}
+		}
+		done, summary := s.deps.Pipeline.Batch(ctx, admission, items)
+		if err := ctx.Err(); err != nil {
+			return idempotency.Response{}, fault.New(fault.Timeout, "the caller went away before the answer").Because(err)
+		}
+		return encoded(http.StatusOK, tested(use, tests, done, summary))
+	})
+}
+
+// readTests reads which tests are wanted, and the options that lie over the template's. A test asks a model, unless the caller wants the cache.
+func readTests(r *body.Reader) (names []string, options value.Value, err error) {
+	names = r.Strings("tests")
+	if v, given := r.Value("tests"); given && v.Kind() == value.KindArray && v.Len() == 0 {
+		r.Fault("tests", "minItems", "tests is empty", "Leave it out for all tests.")
+	}
+	options = value.Object(value.Member{Name: "bypass_cache", Value: value.Bool(true)})
+	if v, given := r.Value("options"); given {
+		prompt.CheckOptions(r.Object("options"))
+		for name, option := range v.Members() {
+			options = options.With(name, option)
+		}
+	}
+	return names, options, r.Done()
+}
+
+// chosen gives the tests of those names, or all.
+func chosen(use *template.Use, names []string) ([]template.Test, error) {
+	if len(use.Tests) == 0 {
+		f := fault.New(fault.Conflict, "the template %s has no tests", use.Ref())
+		f.Remediation = "Publish a version with tests."
+		return nil, f
+	}
+	if names == nil {
+		return use.Tests, nil
+	}
+	var tests []template.Test
+	for i, name := range names {
+		at := slices.IndexFunc(use.Tests, func(t template.Test) bool { return t.Name == name })
+		if at < 0 || slices.Contains(names[:i], name) {
+			return nil, fault.Invalid(fmt.Sprintf("/tests/%d", i), "enum", "the template "+use.Ref()+" has no such test, or it is named twice", "GET /v1/templates/"+use.Name+" shows its tests.")
+		}
+		tests = append(tests, use.Tests[at])
+	}
+	return tests, nil
+}
+
+// tested says what became of each test.
+func tested(use *template.Use, tests []template.Test, done []pipeline.Done, s pipeline.Summary) TestedTemplate {
+	out := TestedTemplate{Template: use.Ref(), Total: len(tests), Tests: make([]TemplateTest, len(tests))}
+	if s.Cost.Known {
+		n := json.Number(s.Cost.Append(nil))
+		out.CostUSD = &n
+	}
+	for i := range tests {
+		out.Tests[i] = testOf(&tests[i], &done[i])
+		if out.Tests[i].Status == "passed" {
+			out.Passed++
+		} else {
+			out.Failed++
+		}
+	}
+	return out
+}
+
+func testOf(t *template.Test, d *pipeline.Done) TemplateTest {
+	one := TemplateTest{Name: t.Name, Status: "failed", Differences: []TemplateDifference{}}
+	if d.Err != nil {
+		var failure *pipeline.Failure
+		if errors.As(d.Err, &failure) {
+			one.RequestID = failure.RequestID
+		}
+		f := fault.Of(d.Err)
+		remediation := f.Remediation
+		if remediation == "" {
+			remediation = f.Code.Row().Remediation
+		}
+		one.Error = &TemplateError{Code: f.Code.String(), Detail: f.Detail, Remediation: remediation}
+		return one
+	}
+	one.RequestID = d.Answer.RequestID
+	for _, difference := range t.Differences(d.Answer.Valid.Value()) {
+		one.Differences = append(one.Differences, TemplateDifference{
+			difference.Pointer, difference.Expected.Append(nil), difference.Actual.Append(nil), difference.Message,
+		})
+	}
+	if len(one.Differences) == 0 {
+		one.Status = "passed"
+		return one
+	}
+	one.Data = rawOrNull(d.Answer.Valid.Value())
+	return one
+}
