@@ -191,6 +191,10 @@ func closedAll(raw value.Value, depth int) value.Value {
 	})
 }
 
+// tooMuchWork is the one schema of the sample whose widened form is not proven within the steps of a comparison: it is called undecided, which is safe.
+// Every other pair that an edit keeps compatible must be proven.
+const tooMuchWork = "jsb/Github_hard/o1184"
+
 // TestEditsOfRealSchemas edits schemas that people wrote. Whether an edit breaks is judged by the schema's own instances: one that is refused afterwards
 // proves it. What an edit keeps by construction must be proven.
 func TestEditsOfRealSchemas(t *testing.T) {
@@ -225,7 +229,11 @@ func TestEditsOfRealSchemas(t *testing.T) {
 			if e.mode != compat.None {
 				if !r.Compatible {
 					missed++
-					t.Logf("%s, %s: not proven: %s of %s: %s", c.id, e.name, r.Findings[0].Keyword, r.Findings[0].Instance, r.Findings[0].Message)
+					say := t.Errorf
+					if c.id == tooMuchWork && e.mode == compat.Backward {
+						say = t.Logf
+					}
+					say("%s, %s: not proven: %s of %s: %s", c.id, e.name, r.Findings[0].Keyword, r.Findings[0].Instance, r.Findings[0].Message)
 				}
 				for _, f := range r.Findings {
 					if f.Verdict == compat.Breaking {
@@ -242,8 +250,8 @@ func TestEditsOfRealSchemas(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %d pairs, %d shown to be breaking; findings: %d with a witness, %d undecided; %d compatible ones not proven", e.name, pairs, breaking, certain, undecided, missed)
-		if pairs == 0 || e.mode != compat.None && missed*50 > pairs {
-			t.Errorf("%s: %d of %d pairs that are compatible are not proven to be", e.name, missed, pairs)
+		if pairs == 0 {
+			t.Errorf("%s: applies to no schema", e.name)
 		}
 	}
 }
