@@ -32,8 +32,6 @@ type Figures struct {
 	Took, Timed    float64
 	// Updated is when the last attempt ended.
 	Updated time.Time
-
-	general standingRate // of the model over all schemas
 }
 
 // standingRate is what a model does over all schemas.
@@ -171,7 +169,7 @@ func (l *Learned) recall(q *Question, of []Choice) {
 		if f := l.models[k]; f != nil {
 			general := *f
 			general.fade(q.now)
-			c.Learned.general = standingRate{general.Weight, general.Passed}
+			c.general = standingRate{general.Weight, general.Passed}
 		}
 	}
 	if metred >= 1 {

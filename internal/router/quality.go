@@ -48,5 +48,5 @@ func (*quality) Explain(q *Question, c *Choice) string {
 func priorOf(q *Question, c *Choice) float64 {
 	const usual, steep = 0.02, 0.5
 	expected := 1 - usual - steep*max(0, q.complexity-reach(c.Model.Tier))
-	return c.Learned.general.posterior(expected)
+	return c.general.posterior(expected)
 }

@@ -34,8 +34,9 @@ type Choice struct {
 	// Rank is what the strategy orders by.
 	Rank float64
 	// figure is what the strategy explains the rank with, where that is another number.
-	figure float64
-	group  group
+	figure  float64
+	group   group
+	general standingRate // of the model over all schemas
 }
 
 // Skipped is a candidate that is not asked, with the reason.

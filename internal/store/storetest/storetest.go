@@ -19,6 +19,7 @@ import (
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/template"
 	"github.com/promptd/promptd/internal/usage"
 )
@@ -36,6 +37,7 @@ type Stores struct {
 	Idempotency idempotency.Store
 	Schemas     registry.Store
 	Templates   template.Store
+	Learned     router.Store
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -54,6 +56,7 @@ func Run(t *testing.T, open Open) {
 		{"idempotency", idempotencyContracts()},
 		{"schemas", schemaContracts()},
 		{"templates", templateContracts()},
+		{"learned", learnedContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
