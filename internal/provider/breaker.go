@@ -161,15 +161,16 @@ func (b *breaker) become(s BreakerState) {
 
 // health is what a breaker knows at one moment.
 type health struct {
-	state BreakerState
-	until int64
-	tally tally
+	state   BreakerState
+	probing bool
+	until   int64
+	tally   tally
 }
 
 func (b *breaker) health(now int64) health {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	h := health{b.state, b.until, b.window.total(now)}
+	h := health{b.state, b.probing, b.until, b.window.total(now)}
 	if h.state == Open && now >= h.until {
 		h.state = HalfOpen
 	}

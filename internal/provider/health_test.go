@@ -70,11 +70,16 @@ func TestABrokenModelIsLeftAlone(t *testing.T) {
 		}
 
 		time.Sleep(30 * time.Second)
+		s.answers(after(time.Second, fine))
+		go func() { _ = ask(t, p, 0) }() //nolint:errcheck // It is the probe.
+		synctest.Wait()
+		if got := standing(p); got.Breaker != provider.Open || !got.OpenUntil.Equal(time.Now()) {
+			t.Errorf("while a probe is under way: %+v", got)
+		}
+		time.Sleep(2 * time.Second)
 		s.answers(fine)
-		for range 2 {
-			if err := ask(t, p, 0); err != nil {
-				t.Errorf("a good probe: %v", err)
-			}
+		if err := ask(t, p, 0); err != nil {
+			t.Errorf("a good probe: %v", err)
 		}
 		if got := standing(p); got.Breaker != provider.Closed {
 			t.Errorf("after two good probes: %+v", got)

@@ -42,9 +42,9 @@ type Standing struct {
 	// InFlight counts the account's calls under way and those that wait for a slot, Limit is how many may be under way now: max_concurrency, or less where
 	// the service said that it was given too much. All models of an account share them.
 	InFlight, Limit int
-	// Breaker is the state of the model's breaker. HalfOpen means that the next call, and it alone, is let through as a probe.
+	// Breaker is the state of the model's breaker. HalfOpen means that the next call, and it alone, is let through as a probe; while that is under way it is Open.
 	Breaker BreakerState
-	// OpenUntil is when an open breaker lets a probe through; zero where it is not open.
+	// OpenUntil is when an open breaker lets a probe through, now where one is under way; zero where it is not open.
 	OpenUntil time.Time
 	// Rest is how long the candidate should be left alone, because the service said so or has refused of late; 0 is not at all.
 	Rest time.Duration
@@ -68,8 +68,11 @@ func (p *Provider) Standing(m *Model) Standing {
 	s.InFlight, s.Limit = inside+waiting, most
 	h := t.breaker.health(now)
 	s.Breaker = h.state
-	if h.state == Open {
-		s.OpenUntil = l.epoch.Add(time.Duration(h.until))
+	if h.probing {
+		s.Breaker = Open // Any further call would be refused.
+	}
+	if s.Breaker == Open {
+		s.OpenUntil = l.epoch.Add(time.Duration(max(now, h.until)))
 	}
 	if s.Calls = h.tally.judged() + h.tally.limited; s.Calls > 0 {
 		s.Success = float64(h.tally.good) / float64(s.Calls)
