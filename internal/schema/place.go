@@ -277,12 +277,24 @@ func (p Place) Items() (first []Place, rest Place, ok bool) {
 	return p.all(k.prefix), rest, ok
 }
 
-// Accepts judges a value by the subschema alone, within the budget of a judgement.
+// Accepts judges a value by the subschema alone, within the budget of a judgement. False is also the answer where the budget did not reach.
 func (p Place) Accepts(ctx context.Context, v value.Value) bool {
+	valid, judged := p.judge(ctx, v)
+	return valid && judged
+}
+
+// Refuses reports whether a value is known to break the subschema: judged to the end, within the budget, and not valid.
+func (p Place) Refuses(ctx context.Context, v value.Value) bool {
+	valid, judged := p.judge(ctx, v)
+	return !valid && judged
+}
+
+func (p Place) judge(ctx context.Context, v value.Value) (valid, judged bool) {
 	t := p.s.trial(ctx, judgeSteps)
 	defer p.s.release(t)
 	if p.s.scoped {
 		t.scope = append(t.scope, p.s.root.resource)
 	}
-	return t.run(p.n, v, nil) && !t.stopped
+	valid = t.run(p.n, v, nil)
+	return valid, !t.stopped
 }

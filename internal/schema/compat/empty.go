@@ -127,7 +127,7 @@ func (p *prover) noObject(g group, at *spot) bool {
 // nameable reports whether a member may have a name.
 func (p *prover) nameable(g group, name string) bool {
 	for _, one := range g.places {
-		if names, ok := one.Names(); ok && !names.Accepts(p.ctx, value.String(name)) {
+		if names, ok := one.Names(); ok && names.Refuses(p.ctx, value.String(name)) {
 			return false
 		}
 	}

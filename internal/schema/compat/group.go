@@ -154,8 +154,8 @@ func (p *prover) refuses(g group, v value.Value) bool {
 		}
 	}
 	for _, one := range g.places {
-		if !one.Accepts(p.ctx, v) {
-			return p.ctx.Err() == nil
+		if one.Refuses(p.ctx, v) {
+			return true
 		}
 	}
 	for _, one := range g.nots {
