@@ -156,11 +156,15 @@ func answers(t *testing.T, f Form) {
 		},
 		{"refused", providertest.Reply{Refusal: "I'm sorry.", Usage: usage}, with(refused, counted), outcomeOf(refused.Stop)},
 		{"unknown end", providertest.Reply{Text: said, Stop: "whimsy", Usage: usage}, dialect.Reply{Text: said, Stop: dialect.StopError, Usage: counted}, dialect.Unknown},
+		{"paused", providertest.Reply{Text: said, Stop: f.Paused, Usage: usage}, dialect.Reply{Text: said, Stop: dialect.StopPaused, Usage: counted}, dialect.Paused},
 		{"without usage", providertest.Reply{Text: said, NoUsage: true}, dialect.Reply{Text: said, Stop: dialect.StopComplete}, dialect.OK},
 	} {
 		for _, streamed := range [...]bool{false, true} {
-			if c.name == "unknown end" && f.Wire == providertest.Responses && streamed {
-				continue // An event of a name that nobody knows ends no stream: that is a cut one.
+			if f.Wire == providertest.Responses && streamed && (c.name == "unknown end" || c.name == "paused") {
+				continue // Only events of some names end a stream: one without them is a cut one.
+			}
+			if c.name == "paused" && f.Paused == "" {
+				continue
 			}
 			service.Queue(c.reply)
 			r := ask(t, p, plain(), streamed)

@@ -42,6 +42,8 @@ type Form struct {
 	Signed bool
 	// YAML is what the configuration says besides the name, the address, the key and the model.
 	YAML string
+	// Paused is the service's word for an answer that is to be gone on with; empty where there is none.
+	Paused string
 	// Lacks says what the form has no word for.
 	Lacks Lacks
 	// Outcomes are of faults that the service words differently from most.
@@ -70,9 +72,9 @@ func Forms() []Form {
 	}
 	return []Form{
 		{Wire: providertest.OpenAI, Dialect: openai.New(), Base: "/v1", Model: "gpt-x"},
-		{Wire: providertest.Responses, Dialect: responses.New(), Base: "/v1", Model: "gpt-x"},
+		{Wire: providertest.Responses, Dialect: responses.New(), Base: "/v1", Model: "gpt-x", Paused: "queued"},
 		{
-			Wire: providertest.Anthropic, Dialect: anthropic.New(), Model: "claude-x", KeyHeader: "X-Api-Key", YAML: "auth: {type: header, header: x-api-key}",
+			Wire: providertest.Anthropic, Dialect: anthropic.New(), Model: "claude-x", KeyHeader: "X-Api-Key", YAML: "auth: {type: header, header: x-api-key}", Paused: "pause_turn",
 			Lacks: Lacks{Filters: true, Logprobs: true},
 		},
 		{
