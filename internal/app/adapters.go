@@ -47,7 +47,7 @@ func Adapters() config.Adapters {
 	return config.Adapters{
 		Dialects:   names,
 		Profiles:   lowering.Names(),
-		AuthTypes:  []string{"bearer", "header", "sigv4"},
+		AuthTypes:  authTypes(),
 		Strategies: router.Names(),
 		Databases:  []string{"sqlite"},
 		Caches:     []string{"memory"},
@@ -55,7 +55,6 @@ func Adapters() config.Adapters {
 		Inert: []string{
 			"state.url", "webhooks.allow_private_networks", "webhooks.max_age", "limits.upload_bytes",
 			"providers[].region",
-			"providers[].auth.project", "providers[].auth.location", "providers[].auth.api_version",
 		},
 	}
 }

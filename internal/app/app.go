@@ -34,6 +34,7 @@ import (
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/provider/googletoken"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/store/sqlite"
@@ -65,6 +66,7 @@ type App struct {
 	pool      *provider.Pool
 	learned   *router.Learned
 	transport *http.Transport
+	tokens    *googletoken.Tokens
 	local     *localModel
 	door      *limit.Door
 	pipe      *pipeline.Pipeline
@@ -166,10 +168,8 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 		return nil, err
 	}
 
-	if err = a.learn(ctx); err != nil {
-		return nil, err
-	}
 	meta, err := prompt.NewWriter()
+	a.learned = router.NewLearned()
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +256,9 @@ func doorOf(c *config.Config) limit.DoorConfig {
 func (a *App) providers(ctx context.Context, c *config.Config) error {
 	a.transport = provider.Transport()
 	a.atEnd("connections to providers", func(context.Context) error { a.transport.CloseIdleConnections(); return nil })
-	list, err := providersOf(c, a.transport)
+	a.tokens = googletoken.New(googletoken.Config{Transport: a.transport})
+	a.own("tokens", a.tokens.Run)
+	list, err := providersOf(c, a.transport, a.tokens)
 	if err != nil {
 		return err
 	}

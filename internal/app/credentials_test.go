@@ -12,6 +12,7 @@ import (
 	"github.com/promptd/promptd/internal/dialect/dialecttest"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/provider/catalogue"
+	"github.com/promptd/promptd/internal/provider/googletoken"
 	"github.com/promptd/promptd/internal/schema/lowering"
 )
 
@@ -73,7 +74,7 @@ providers:
 	}
 	transport := provider.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
-	providers, err := providersOf(&loaded.Config, transport)
+	providers, err := providersOf(&loaded.Config, transport, googletoken.New(googletoken.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}

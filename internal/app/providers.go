@@ -8,6 +8,7 @@ import (
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/provider/googletoken"
 	"github.com/promptd/promptd/internal/schema/lowering"
 )
 
@@ -15,13 +16,13 @@ import (
 const smallContext = 8192
 
 // providersOf makes the configured providers, in the order of the configuration.
-func providersOf(c *config.Config, transport http.RoundTripper) ([]*provider.Provider, error) {
+func providersOf(c *config.Config, transport http.RoundTripper, tokens *googletoken.Tokens) ([]*provider.Provider, error) {
 	list := make([]*provider.Provider, 0, len(c.Providers))
 	for i := range c.Providers {
 		account := accountOf(&c.Providers[i])
 		account.Breaker = breakerOf(c)
 		var err error
-		if account.Signer, err = signerOf(&c.Providers[i]); err != nil {
+		if account.Signer, err = signerOf(&c.Providers[i], tokens); err != nil {
 			return nil, err
 		}
 		p, err := provider.New(account, transport)
@@ -36,7 +37,7 @@ func providersOf(c *config.Config, transport http.RoundTripper) ([]*provider.Pro
 func accountOf(p *config.Provider) provider.Account {
 	d, _ := dialectNamed(p.Dialect) // The configuration was held to Adapters.
 	a := provider.Account{
-		Name: p.Name, Dialect: d, BaseURL: p.BaseURL, Header: headersOf(p), Timeout: p.Timeout, FirstByteTimeout: p.FirstByteTimeout,
+		Name: p.Name, Dialect: d, BaseURL: addressOf(p), Header: headersOf(p), Timeout: p.Timeout, FirstByteTimeout: p.FirstByteTimeout,
 		MaxConcurrency: p.MaxConcurrency, Credentials: credentialsOf(p), Limits: provider.Limits{RPM: p.Limits.RPM, TPM: p.Limits.TPM},
 		Weight: p.Weight, Region: p.Region,
 	}

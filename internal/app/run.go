@@ -109,7 +109,7 @@ func (a *App) reload(context.Context) error {
 		return err
 	}
 	before, after := a.config.Load(), loaded.Config
-	list, err := providersOf(&after, a.transport)
+	list, err := providersOf(&after, a.transport, a.tokens)
 	if err != nil {
 		return err
 	}

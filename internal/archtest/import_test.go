@@ -10,7 +10,7 @@ import (
 func levels() [][]string {
 	return [][]string{
 		{
-			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/provider/sigv4", "internal/web",
+			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/provider/sigv4", "internal/provider/googletoken", "internal/web",
 			"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement",
 		},
 		{"internal/value", "internal/key", "internal/limit", "internal/config", "internal/local"},
@@ -127,6 +127,7 @@ func borders() []border {
 		{"go.opentelemetry.io/otel/sdk", []string{"internal/observe"}, "the SDK of traces is set up once, in observe"},
 		{"github.com/spf13/", []string{"internal/cli", "cmd/"}, "flags and commands only in cli"},
 		{"github.com/aws/", []string{"internal/provider/sigv4"}, "signatures and nothing else of the vendor's clients"},
+		{"golang.org/x/oauth2", []string{"internal/provider/googletoken"}, "tokens of one cloud; callers and providers know headers alone"},
 		{"github.com/danielgtaylor/huma", []string{"internal/api"}, "it makes the OpenAPI document and nothing else"},
 		{"github.com/goccy/go-yaml", []string{"internal/config", "internal/provider/catalogue"}, "YAML is for configuration and the catalogue's facts; the renderer writes its own"},
 		{"github.com/santhosh-tekuri/jsonschema", nil, "the library is the oracle of tests; what judges is schema"},

@@ -160,15 +160,15 @@ func (p Provider) Credentials() []Secret {
 
 // ProviderAuth says how the credential is sent.
 type ProviderAuth struct {
-	Type         string `yaml:"type" default:"bearer" enum:"bearer,header,sigv4,google,azure" text:"bearer: Authorization: Bearer. header: the header named beside. sigv4: signatures of AWS."`
+	Type         string `yaml:"type" default:"bearer" enum:"bearer,header,sigv4,google,azure" text:"bearer: Authorization: Bearer. header: the header named beside. sigv4: signatures of AWS. google: access tokens of Google Cloud, which promptd renews. azure: the header api-key, and api_version."`
 	Header       string `yaml:"header" default:"x-api-key" format:"header" text:"Header of type header."`
-	Region       string `yaml:"region" default:"" text:"Region of a cloud account; an address of AWS says it."`
-	Project      string `yaml:"project" default:"" text:"Project of a cloud account."`
-	Location     string `yaml:"location" default:"" text:"Location of a cloud account."`
+	Region       string `yaml:"region" default:"" text:"Region of a cloud account, for its address or its signatures; else the address of AWS or AWS_REGION says it."`
+	Project      string `yaml:"project" default:"" text:"Project at Google Cloud, for the address; else the key file or GOOGLE_CLOUD_PROJECT says it."`
+	Location     string `yaml:"location" default:"" text:"Location at Google Cloud, for the address, such as europe-west4 or global; else GOOGLE_CLOUD_LOCATION says it."`
 	AccessKey    Secret `yaml:"access_key" default:"" text:"Access key of type sigv4."`
 	SecretKey    Secret `yaml:"secret_key" default:"" text:"Secret key of type sigv4."`
 	SessionToken Secret `yaml:"session_token" default:"" text:"Session token of type sigv4."`
-	APIVersion   string `yaml:"api_version" default:"" text:"Version of the API where the service asks for one."`
+	APIVersion   string `yaml:"api_version" default:"" text:"Version of the API for type azure, where the address is not the one with /v1."`
 }
 
 // ProviderLimits are the account's own limits at the service.

@@ -57,6 +57,13 @@ func (l *loader) discover(c *Config, cat *catalogue.Catalogue) {
 		if s.DefaultModel == "" {
 			continue
 		}
+		if _, missing := s.Fill(l.usualPart(s, nil)); len(missing) > 0 {
+			l.warn(Problem{
+				Place:   Place{Source: name},
+				Message: fmt.Sprintf("is set, but %s is not used: %s", s.Title, hintOfParts(s, missing)),
+			})
+			continue
+		}
 		var p Provider
 		l.defaults(reflect.ValueOf(&p).Elem())
 		p.Name, p.APIKey, p.Discovered = s.Name, key, true
@@ -81,11 +88,12 @@ func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalo
 	if p.BaseURL != "" {
 		p.Service, _ = cat.At(p.BaseURL)
 	} else if s, ok := cat.Service(p.Name); ok && (p.Dialect == "" || s.Speaks(p.Dialect)) {
-		if s.Incomplete() {
-			l.failAt(path, "add a line with base_url:, such as "+s.BaseURL, "a base_url is missing: %s has one for each account", s.Title)
+		address, missing := s.Fill(l.usualPart(s, p))
+		if len(missing) > 0 {
+			l.failAt(path, hintOfParts(s, missing)+"; or add a line with base_url:, such as "+s.BaseURL, "a base_url is missing: %s has one for each account", s.Title)
 			return false
 		}
-		p.Service, p.BaseURL = s, s.BaseURL
+		p.Service, p.BaseURL = s, address
 	} else if s, ok := cat.Service(p.Dialect); ok && s.Dialect == p.Dialect && !s.NeedsKey() {
 		// A local server's dialect has a usual address. That of a public service is never guessed: data would go to strangers.
 		p.Service, p.BaseURL = s, s.BaseURL
@@ -120,7 +128,13 @@ func (l *loader) completeForm(p *Provider, path string) {
 	if !given("deviations") {
 		p.Deviations = slices.Clone(p.Service.Deviations)
 	}
-	if p.Service.AuthHeader != "" && !given("auth") && !given("auth.type") && !given("auth.header") {
+	switch {
+	case given("auth.type"), given("auth.header"):
+	case p.Service.Auth != "":
+		p.Auth.Type = p.Service.Auth
+	case p.Auth.AccessKey.IsSet() && p.Dialect == "bedrock":
+		p.Auth.Type = "sigv4"
+	case p.Service.AuthHeader != "":
 		p.Auth.Type, p.Auth.Header = "header", p.Service.AuthHeader
 	}
 }
@@ -129,9 +143,16 @@ func (l *loader) completeForm(p *Provider, path string) {
 func (l *loader) completeAuth(p *Provider, path string) {
 	if !slices.Contains(l.options.Adapters.AuthTypes, p.Auth.Type) {
 		l.failAt(path+".auth.type", "", "this version has no auth type %s; there are %s", p.Auth.Type, and(l.options.Adapters.AuthTypes))
-	} else if p.Auth.Type == "sigv4" {
-		l.completeSignature(p, path)
-		return
+	} else {
+		l.warnUnused(p, path)
+		switch p.Auth.Type {
+		case "sigv4":
+			l.completeSignature(p, path)
+			return
+		case "google":
+			l.completeGoogle(p, path)
+			return
+		}
 	}
 	if len(p.Credentials()) == 0 && p.Service.BaseURL == p.BaseURL && p.Service.Name != "" {
 		_, p.APIKey = l.usualKey(p.Service)

@@ -187,17 +187,18 @@ func (p *Provider) send(ctx context.Context, encoded dialect.Request, k Credenti
 	for name, values := range p.account.Header {
 		header[name] = values
 	}
-	request := (&http.Request{
-		Method: encoded.Method, URL: target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader(encoded.Body)), ContentLength: int64(len(encoded.Body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(encoded.Body)), nil },
-	}).WithContext(ctx)
-	if signer := p.account.Signer; signer != nil {
-		if err := signer.Sign(request, encoded.Body, time.Now()); err != nil {
-			return nil, &dialect.Error{Outcome: dialect.Auth, Cause: err}
+	prepare := func(ctx context.Context) *http.Request {
+		header := header
+		if p.account.Signer != nil { // It adds its own, each time others.
+			header = header.Clone()
 		}
+		return (&http.Request{
+			Method: encoded.Method, URL: target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Body: io.NopCloser(bytes.NewReader(encoded.Body)), ContentLength: int64(len(encoded.Body)),
+			GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(encoded.Body)), nil },
+		}).WithContext(ctx)
 	}
-	resp, err := p.client.Do(request) //nolint:gosec // The address is the operator's own configuration.
+	resp, err := p.deliver(ctx, encoded.Body, prepare)
 	if err != nil {
 		// The standard error repeats the whole URL, which may hold a credential.
 		var wrapped *url.Error

@@ -49,12 +49,6 @@ type Account struct {
 	Region string
 }
 
-// Signer makes the credential of one request, of its method, address, headers and body. It is the last to touch the request, once for each attempt, and
-// adds headers alone. Implementations are safe for concurrent use.
-type Signer interface {
-	Sign(r *http.Request, body []byte, at time.Time) error
-}
-
 // Model is a provider's model.
 type Model struct {
 	Name       string

@@ -46,6 +46,10 @@ type Service struct {
 	AnyModel bool `yaml:"any_model"`
 	// AuthHeader carries the key as it is; empty stands for Authorization with a bearer token.
 	AuthHeader string `yaml:"auth_header"`
+	// Auth is the form of the credential where it is neither a bearer token nor in AuthHeader, such as google.
+	Auth string `yaml:"auth"`
+	// Parts say which variables usually hold what stands for the names in braces of BaseURL: name=VARIABLE, the first that is set counts.
+	Parts []string `yaml:"parts"`
 	// Profile names the schema profile where it is not the dialect's own.
 	Profile string `yaml:"profile"`
 	// Deviations name what the service does differently from its dialect.
@@ -66,6 +70,27 @@ func (s Service) Speaks(dialect string) bool {
 
 // Incomplete reports whether the address has parts that only the account's owner knows.
 func (s Service) Incomplete() bool { return strings.Contains(s.BaseURL, "{") }
+
+// Fill makes the address of an account: part gives what stands for a name in braces, empty where it is not known. missing are the names without.
+func (s Service) Fill(part func(name string) string) (address string, missing []string) {
+	rest := s.BaseURL
+	for {
+		before, behind, found := strings.Cut(rest, "{")
+		address += before
+		if !found {
+			break
+		}
+		var name string
+		name, rest, _ = strings.Cut(behind, "}")
+		value := part(name)
+		if value == "" && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+		address += value
+	}
+	// 2026-11: the one location of Google's that is everywhere has no name in front.
+	return strings.Replace(address, "//global-", "//", 1), missing
+}
 
 // at reports whether an address is the service's, with something in the place of each name in braces.
 func (s Service) at(address string) bool {

@@ -42,7 +42,7 @@ func TestEmbeddedFilesAreSound(t *testing.T) {
 		if _, ok := c.Model(s.Name, s.DefaultModel); !ok {
 			t.Errorf("service %s: its default model %s is not in models.yaml", s.Name, s.DefaultModel)
 		}
-		if len(s.Variables) == 0 {
+		if len(s.Variables)+len(s.Parts) == 0 {
 			t.Errorf("service %s has a default model and no variable to be discovered by", s.Name)
 		}
 	}

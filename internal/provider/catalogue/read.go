@@ -45,9 +45,9 @@ func readServices(data []byte) ([]Service, error) {
 func (s *Service) set(key, value string) error {
 	texts := map[string]*string{
 		"name": &s.Name, "title": &s.Title, "dialect": &s.Dialect, "base_url": &s.BaseURL, "default_model": &s.DefaultModel, "key": &s.Key,
-		"auth_header": &s.AuthHeader, "profile": &s.Profile,
+		"auth_header": &s.AuthHeader, "auth": &s.Auth, "profile": &s.Profile,
 	}
-	lists := map[string]*[]string{"also": &s.Also, "variables": &s.Variables, "modes": &s.Modes, "deviations": &s.Deviations}
+	lists := map[string]*[]string{"also": &s.Also, "variables": &s.Variables, "parts": &s.Parts, "modes": &s.Modes, "deviations": &s.Deviations}
 	switches := map[string]*bool{"logprobs": &s.Logprobs, "any_model": &s.AnyModel}
 	var err error
 	switch {
