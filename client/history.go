@@ -23,7 +23,9 @@ type Record struct {
 	ValidationStatus  string          `json:"validation_status,omitempty"`
 	Provider          string          `json:"provider,omitempty"`
 	Model             string          `json:"model,omitempty"`
+	Schema            string          `json:"schema,omitempty"` // the version of a registered schema, as name@version
 	SchemaHash        string          `json:"schema_hash,omitempty"`
+	Template          string          `json:"template,omitempty"`
 	DialectMode       string          `json:"dialect_mode,omitempty"`
 	Cached            bool            `json:"cached"`
 	Coalesced         bool            `json:"coalesced"`

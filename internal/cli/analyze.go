@@ -24,6 +24,8 @@ type analysis struct {
 	remote   *remote
 	settings *settings
 	live     *liveView
+	template string
+	values   parameters
 
 	schema, format, requestID, idempotencyKey             string
 	stream, local                                         bool
@@ -43,7 +45,8 @@ func analyzeCommand(env *Env) *cobra.Command {
 			"Exit code 3 means that no model gave an answer that satisfies the schema.",
 		Example: examples(`promptd analyze --schema invoice.json "Invoice 12345, 2025-01-15, 1,250.00 USD"`,
 			"promptd analyze --schema order.json --stream - < mail.txt",
-			"promptd analyze --schema order.json --local --output json < mail.txt | jq .data"),
+			"promptd analyze --schema order.json --local --output json < mail.txt | jq .data",
+			"promptd analyze --template order --param customer=Ann --param message=@mail.txt"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
 	}
 	a.flags(cmd)
@@ -53,6 +56,8 @@ func analyzeCommand(env *Env) *cobra.Command {
 func (a *analysis) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&a.schema, "schema", "s", "", "file with a JSON Schema, or the name of a registered one (default: the default result)")
+	f.StringVarP(&a.template, "template", "t", "", "a registered template in place of the text, as name or name@version")
+	a.values.flag(cmd)
 	f.StringVarP(&a.format, "format", "f", "", "format of the data: json, yaml, xml or toon (default json)")
 	f.BoolVar(&a.stream, "stream", false, "show the data while it arrives; with --output json one event a line")
 	f.BoolVar(&a.local, "local", false, "work in this process, with the configured providers and the local model; needs no server and keeps nothing")
@@ -133,8 +138,26 @@ func (a *analysis) request(cmd *cobra.Command, args []string) (client.Request, e
 	if r.Schema, err = schemaOf(a.schema); err != nil {
 		return r, err
 	}
+	if a.template != "" || len(a.values.given) > 0 {
+		return r, a.useTemplate(&r, args)
+	}
 	r.Prompt, err = a.text(args)
 	return r, err
+}
+
+// useTemplate puts a template with its parameters in place of the text.
+func (a *analysis) useTemplate(r *client.Request, args []string) (err error) {
+	switch {
+	case a.template == "":
+		return usageError{errors.New("--param belongs to a template: name it with --template")}
+	case len(args) > 0:
+		return usageError{errors.New("--template stands for the text: give the text as one of the template's parameters with --param name=text")}
+	case a.local:
+		return usageError{errors.New("--template needs a server, which keeps the templates; leave out --local")}
+	}
+	r.Template = a.template
+	r.Parameters, err = a.values.values()
+	return err
 }
 
 // schemaOf reads --schema: a file where there is one or the text looks like a path, else a name.
@@ -280,6 +303,9 @@ func (a *analysis) summary(answer *client.Answer) {
 		parts = append(parts, "shared with an identical request")
 	}
 	parts = append(parts, answer.ProviderUsed+"/"+answer.ModelUsed)
+	if ref := answer.Validation.Schema; strings.Contains(ref, "@") { // A registered one: there was no such file.
+		parts = append(parts, "schema "+ref)
+	}
 	if n := len(answer.Attempts); n > 1 {
 		parts = append(parts, fmt.Sprintf("%d attempts", n))
 	}

@@ -16,9 +16,9 @@ import (
 
 func schemasCommand(env *Env) *cobra.Command {
 	return group(&cobra.Command{
-		Use: "schemas", Short: "Look at schemas",
-		Example: examples("promptd schemas check order.schema.json", "promptd schemas check --dialect openai --output json order.schema.json"),
-	}, schemasCheckCommand(env), schemasInferCommand(env))
+		Use: "schemas", Short: "Publish schemas, and look at them",
+		Example: examples("promptd schemas check order.schema.json", "promptd schemas publish order order.schema.json", "promptd analyze --schema order < mail.txt"),
+	}, append(registryCommands(env), schemasCheckCommand(env), schemasInferCommand(env))...)
 }
 
 // checkFlags are the flags of schemas check, as given.
