@@ -168,8 +168,10 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 		return nil, err
 	}
 
+	if err = a.learn(ctx); err != nil {
+		return nil, err
+	}
 	meta, err := prompt.NewWriter()
-	a.learned = router.NewLearned()
 	if err != nil {
 		return nil, err
 	}
