@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// Full reports whether tests run in their long form, by the variable PROMPTD_FULL.
+func Full() bool { return os.Getenv("PROMPTD_FULL") != "" }
+
 // There reports whether a path inside the folder of shared data is there, for what goes without it.
 func There(elem ...string) bool {
 	_, err := os.Stat(place(elem))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/sharedtest"
 )
 
 // abuse reads a stream in all the ways in which it must come out the same, and cut in all the ways in which it must not pass for whole.
@@ -35,16 +35,13 @@ func (s Suite) abuse(t *testing.T, body []byte) {
 	s.broken(t, body)
 }
 
-// full asks for every byte of every stream, however long: about three minutes of one core.
-const full = "PROMPTD_FULL"
-
 // places are the places of a stream at which something is done. Each costs the reading of the stream, so that all places of all recorded streams, 1.6 MB, are the
 // reading of 27 GB: that is for runs with the variable PROMPTD_FULL. Else a stream of up to 3,000 bytes has all of its places. A longer one has those of its last
 // 200 bytes, where the marks are, and before that every n-th, where n is the stream's length by 60, made odd, so that the places fall into events differently.
 func places(body []byte) iter.Seq[int] {
 	const short, behind, samples = 3000, 200, 60
 	stride := 1
-	if len(body) > short && os.Getenv(full) == "" {
+	if len(body) > short && !sharedtest.Full() {
 		stride = len(body)/samples | 1
 	}
 	return func(yield func(int) bool) {
