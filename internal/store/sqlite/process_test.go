@@ -42,6 +42,10 @@ func child(dir, task string) int {
 	case "revoke":
 		_, err := issuer.Revoke(ctx, key.AllTeams(), key.ID(rest))
 		fmt.Println("revoked", err)
+	case "publish":
+		if err := publishMany(ctx, db, rest, 20); err != nil {
+			fmt.Println("error", err)
+		}
 	case "write":
 		err = writeForEver(ctx, db, issuer)
 		fmt.Println("error", err)
