@@ -50,7 +50,6 @@ func modes(t *testing.T, f Form) {
 			c.Output.Schema = value.Null()
 			c.Messages[0].Parts[0].Text = "Answer with JSON that is valid under this schema:\n" + l.Shown.String()
 		}
-		ids := map[string]bool{}
 		for _, streamed := range [...]bool{false, true} {
 			r := ask(t, p, c, streamed)
 			seen := service.Exchanges()
@@ -64,7 +63,6 @@ func modes(t *testing.T, f Form) {
 					e.Form, e.MaxTokens, e.Wire)
 			}
 			f.complete(t, r, mode)
-			ids[r.reply.RequestID] = true
 			v, err := value.DecodeString(r.reply.Text, value.Limits{})
 			if err != nil {
 				t.Errorf("mode %s, streamed %v: %q is no JSON: %v", mode, streamed, r.reply.Text, err)
@@ -92,7 +90,7 @@ func (f Form) complete(t *testing.T, r result, mode lowering.Mode) {
 	if r.reply.Stop != want || r.reply.Model != f.Model && f.Wire != providertest.Bedrock || !u.Known || u.Input == 0 || u.Output == 0 || r.attempt.Usage != u {
 		t.Errorf("mode %s: %+v", mode, r.reply)
 	}
-	if (r.reply.RequestID == "") != f.Lacks.RequestID {
+	if (r.reply.RequestID == "") != f.Lacks.RequestID || !strings.HasPrefix(r.reply.RequestID, f.ID) {
 		t.Errorf("mode %s, %d pieces: the request's id is %q", mode, len(r.pieces), r.reply.RequestID)
 	}
 }

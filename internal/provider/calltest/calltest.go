@@ -42,6 +42,8 @@ type Form struct {
 	Signed bool
 	// YAML is what the configuration says besides the name, the address, the key and the model.
 	YAML string
+	// ID is how the ids begin that the service gives requests: in a header, or else in the body.
+	ID string
 	// Paused is the service's word for an answer that is to be gone on with; empty where there is none.
 	Paused string
 	// Lacks says what the form has no word for.
@@ -71,10 +73,10 @@ func Forms() []Form {
 		providertest.RateLimited: dialect.OverloadedProvider, providertest.QuotaExceeded: dialect.OverloadedProvider, providertest.ContentBlocked: dialect.BadRequest,
 	}
 	return []Form{
-		{Wire: providertest.OpenAI, Dialect: openai.New(), Base: "/v1", Model: "gpt-x"},
-		{Wire: providertest.Responses, Dialect: responses.New(), Base: "/v1", Model: "gpt-x", Paused: "queued"},
+		{Wire: providertest.OpenAI, Dialect: openai.New(), Base: "/v1", Model: "gpt-x", ID: "req_"},
+		{Wire: providertest.Responses, Dialect: responses.New(), Base: "/v1", Model: "gpt-x", ID: "req_", Paused: "queued"},
 		{
-			Wire: providertest.Anthropic, Dialect: anthropic.New(), Model: "claude-x", KeyHeader: "X-Api-Key", YAML: "auth: {type: header, header: x-api-key}", Paused: "pause_turn",
+			Wire: providertest.Anthropic, Dialect: anthropic.New(), Model: "claude-x", KeyHeader: "X-Api-Key", YAML: "auth: {type: header, header: x-api-key}", ID: "req_", Paused: "pause_turn",
 			Lacks: Lacks{Filters: true, Logprobs: true},
 		},
 		{
@@ -82,11 +84,11 @@ func Forms() []Form {
 			YAML: "auth: {type: header, header: x-goog-api-key}", Lacks: Lacks{Refusals: true},
 		},
 		{
-			Wire: providertest.Bedrock, Dialect: bedrock.New(), Model: claude, Signed: true, Capability: dialect.Capability{Profile: "bedrock:claude"},
+			Wire: providertest.Bedrock, Dialect: bedrock.New(), Model: claude, Signed: true, ID: "req_", Capability: dialect.Capability{Profile: "bedrock:claude"},
 			YAML: "auth: {type: sigv4, region: eu-central-1, access_key: " + Key + ", secret_key: secret}", Lacks: Lacks{Refusals: true, Logprobs: true, Waits: true, Reasoning: true},
 		},
 		{
-			Wire: providertest.LlamaCpp, Dialect: llamacpp.New(), Model: "llama-x", Outcomes: engine,
+			Wire: providertest.LlamaCpp, Dialect: llamacpp.New(), Model: "llama-x", Outcomes: engine, ID: "chatcmpl-",
 			Lacks: Lacks{Refusals: true, Filters: true, Waits: true},
 		},
 		{
@@ -94,7 +96,7 @@ func Forms() []Form {
 			Outcomes: map[providertest.Fault]dialect.Outcome{providertest.QuotaExceeded: dialect.OverloadedProvider, providertest.ContentBlocked: dialect.BadRequest},
 		},
 		{
-			Wire: providertest.VLLM, Dialect: openai.New(), Base: "/v1", Model: "org/llama-x", Outcomes: engine, Capability: dialect.Capability{Profile: "openai:vllm"},
+			Wire: providertest.VLLM, Dialect: openai.New(), Base: "/v1", Model: "org/llama-x", Outcomes: engine, ID: "chatcmpl-", Capability: dialect.Capability{Profile: "openai:vllm"},
 			YAML: "profile: openai:vllm", Lacks: Lacks{Refusals: true, Filters: true, Waits: true},
 		},
 	}
