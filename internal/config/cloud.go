@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/promptd/promptd/internal/provider/catalogue"
@@ -36,22 +37,20 @@ func notInHost(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-')
 }
 
-// hintOfParts says how the missing parts of an address are given.
-func hintOfParts(s catalogue.Service, missing []string) string {
-	var under, variables []string
+// hintOfParts says how the missing parts of an address are given, by a key where there is a configuration to write it in; empty where they can't be.
+func hintOfParts(s catalogue.Service, missing []string, configured bool) string {
+	var variables []string
 	for _, name := range missing {
-		for _, part := range s.Parts {
-			if of, variable, _ := strings.Cut(part, "="); of == name {
-				if len(under) == 0 || under[len(under)-1] != name {
-					under, variables = append(under, name), append(variables, variable)
-				}
-			}
+		i := slices.IndexFunc(s.Parts, func(part string) bool { return strings.HasPrefix(part, name+"=") })
+		if i < 0 {
+			return ""
 		}
+		variables = append(variables, strings.TrimPrefix(s.Parts[i], name+"="))
 	}
-	if len(under) < len(missing) {
-		return "add its address"
+	if !configured {
+		return "set " + and(variables)
 	}
-	return "name " + and(under) + " under auth, or set " + and(variables)
+	return "name " + and(missing) + " under auth, or set " + and(variables)
 }
 
 // warnUnused says which parts of auth mean nothing for its type.

@@ -93,9 +93,11 @@ func TestWhatIsMissingOfACloudIsSaid(t *testing.T) {
 		"vertex, nothing":     {"providers: [{name: vertex-ai}]", nil, "name location and project under auth, or set GOOGLE_CLOUD_LOCATION and GOOGLE_CLOUD_PROJECT"},
 		"vertex, no location": {"providers: [{name: vertex-ai, auth: {project: p}}]", nil, "name location under auth, or set GOOGLE_CLOUD_LOCATION"},
 		"bedrock, no region":  {"providers: [{name: bedrock, api_key: k}]", nil, "name region under auth, or set AWS_REGION"},
-		"azure, no resource":  {"providers: [{name: azure-openai, api_key: k}]", nil, "add its address; or add a line with base_url:, such as https://{resource}.openai.azure.com/openai/v1"},
+		"azure, no resource":  {"providers: [{name: azure-openai, api_key: k}]", nil, "; add a line with base_url:, such as https://{resource}.openai.azure.com/openai/v1"},
 		"a strange host":      {"providers: [{name: vertex-ai, auth: {project: p, location: \"evil.example/\"}}]", nil, "name location under auth"},
 		"a strange host, set": {"providers: [{name: bedrock, api_key: k}]", []string{"AWS_REGION=evil.example/x#"}, "name region under auth"},
+		"a name mistyped":     {"providers: [{name: antropic, api_key: k}]", nil, "did you mean anthropic?"},
+		"a name of one's own": {"providers: [{name: mine, dialect: gemini, api_key: k}]", nil, "such as https://generativelanguage.googleapis.com/v1beta"},
 		"no file":             {"providers: [{name: vertex-ai, api_key: ya29.PRIVATE, auth: {project: p, location: global}}]", nil, "type google takes a file of credentials, and this is none"},
 		"another file":        {"providers: [{name: vertex-ai, api_key: \"file:/run/strange.json\", auth: {project: p, location: global}}]", nil, "give the JSON file of a service account's key"},
 		"many keys":           {"providers: [{name: vertex-ai, api_keys: [a, b], auth: {project: p, location: global}}]", nil, "type google takes one account"},
@@ -121,7 +123,7 @@ func TestWhatHasNoEffectIsSaid(t *testing.T) {
 	}{
 		"a version":         {"providers: [{name: groq, api_key: k, auth: {api_version: 2024-10-21}}]", nil, "has no effect with type bearer; it belongs to type azure"},
 		"a project":         {"providers: [{name: groq, api_key: k, auth: {project: p}}]", nil, "has no effect with type bearer; it belongs to type google"},
-		"found, no address": {"", []string{"AWS_BEARER_TOKEN_BEDROCK=k"}, "is set, but AWS Bedrock Converse is not used: name region under auth, or set AWS_REGION"},
+		"found, no address": {"", []string{"AWS_BEARER_TOKEN_BEDROCK=k"}, "is set, but AWS Bedrock Converse is not used: its address is not known without region; set AWS_REGION"},
 	} {
 		l, err := clouded(t, c.yaml, c.environ...)
 		if err != nil {

@@ -60,7 +60,7 @@ func (l *loader) discover(c *Config, cat *catalogue.Catalogue) {
 		if _, missing := s.Fill(l.usualPart(s, nil)); len(missing) > 0 {
 			l.warn(Problem{
 				Place:   Place{Source: name},
-				Message: fmt.Sprintf("is set, but %s is not used: %s", s.Title, hintOfParts(s, missing)),
+				Message: fmt.Sprintf("is set, but %s is not used: its address is not known without %s; %s", s.Title, and(missing), hintOfParts(s, missing, false)),
 			})
 			continue
 		}
@@ -90,7 +90,11 @@ func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalo
 	} else if s, ok := cat.Service(p.Name); ok && (p.Dialect == "" || s.Speaks(p.Dialect)) {
 		address, missing := s.Fill(l.usualPart(s, p))
 		if len(missing) > 0 {
-			l.failAt(path, hintOfParts(s, missing)+"; or add a line with base_url:, such as "+s.BaseURL, "a base_url is missing: %s has one for each account", s.Title)
+			hint := "add a line with base_url:, such as " + s.BaseURL
+			if parts := hintOfParts(s, missing, true); parts != "" {
+				hint = parts + "; or " + hint
+			}
+			l.failAt(path, hint, "a base_url is missing: %s has one for each account", s.Title)
 			return false
 		}
 		p.Service, p.BaseURL = s, address
@@ -103,17 +107,33 @@ func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalo
 	}
 	switch {
 	case p.Dialect == "":
-		l.failAt(path, "add a line with dialect:, one of "+oneOf(l.options.Adapters.Dialects), "a dialect is missing, and the catalogue has no service of this name")
+		hint := "add a line with dialect:, one of " + oneOf(l.options.Adapters.Dialects)
+		if near := nearest(p.Name, serviceNames(cat)); near != "" {
+			hint = "did you mean " + near + "? Else " + hint
+		}
+		l.failAt(path, hint, "a dialect is missing, and the catalogue has no service of this name")
 		return false
 	case !slices.Contains(l.options.Adapters.Dialects, p.Dialect):
 		l.failAt(path+".dialect", "use one of these, or remove the provider", "this version has no dialect %s; there are %s", p.Dialect, and(l.options.Adapters.Dialects))
 		return false
 	case p.BaseURL == "":
-		l.failAt(path, "add a line with base_url:", "a base_url is missing, and the catalogue has none for this name with dialect %s", p.Dialect)
+		hint := "add a line with base_url:"
+		if s, ok := cat.Service(p.Dialect); ok && s.Dialect == p.Dialect && !s.Incomplete() {
+			hint += ", such as " + s.BaseURL
+		}
+		l.failAt(path, hint, "a base_url is missing, and the catalogue has none for this name with dialect %s", p.Dialect)
 		return false
 	}
 	l.completeForm(p, path)
 	return true
+}
+
+func serviceNames(cat *catalogue.Catalogue) []string {
+	var names []string
+	for _, s := range cat.Services() {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // completeForm takes from the catalogue how the service differs from its dialect, where the configuration does not say.
