@@ -23,7 +23,7 @@ GENERATED := ./internal/config ./internal/observe ./internal/fault ./internal/pr
 GENERATED_TESTS := UpToDate$$|^TestReferencePageIsCurrent$$|^TestCheckedInDocumentIsTheServedOne$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check lint generate verify fuzz bench e2e faulty schemathesis local-e2e clean fmt vet staticcheck arch tidy
+.PHONY: help build run test race check lint generate verify fuzz bench e2e faulty streams schemathesis local-e2e clean fmt vet staticcheck arch tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ e2e: ## the built program as a whole, in the long form: faulty exchanges, kills,
 
 faulty: ## real schemas under faults of every kind, judged again by python-jsonschema, in the long form
 	PROMPTD_FULL=1 $(GO) test -count=1 -v -timeout 30m ./test/faulty
+
+streams: ## recorded streams of every dialect cut at every byte, and read in two pieces everywhere: the long form, minutes of CPU
+	PROMPTD_FULL=1 $(GO) test -count=1 -v -timeout 60m -run TestDialect ./internal/dialect/...
 
 local-e2e: ## the real local model over its schemas and texts, in the long form
 	PROMPTD_FULL=1 $(GO) test -count=1 -v -timeout 60m ./test/localmodel
