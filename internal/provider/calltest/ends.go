@@ -3,7 +3,6 @@ package calltest
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -19,10 +18,7 @@ func oversize(t *testing.T, f Form) {
 	both(t, func(t *testing.T, streamed bool) {
 		service := f.service(t, providertest.Settings{Text: "an answer", Shares: providertest.Shares{Transport: 1}, Faults: []providertest.Fault{providertest.Oversize}})
 		p := f.account(t, service, Key, nil)
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
 		r := ask(t, p, plain(), streamed)
-		runtime.ReadMemStats(&after)
 		if r.err == nil || r.err.Outcome != dialect.Invalid && r.err.Outcome != dialect.Unknown {
 			t.Errorf("got %v", r.err)
 		}
