@@ -11,10 +11,13 @@ import (
 	"time"
 )
 
-// Request is what POST /v1/analyze takes. Prompt or Messages must be given.
+// Request is what POST /v1/analyze takes. One of Prompt, Messages and Template must be given.
 type Request struct {
 	Prompt   string    `json:"prompt,omitempty"`
 	Messages []Message `json:"messages,omitempty"`
+	// Template names a registered template, as name or name@version; Parameters are its parameters.
+	Template   string         `json:"template,omitempty"`
+	Parameters map[string]any `json:"parameters,omitempty"`
 	// Schema is a JSON Schema: raw JSON ([json.RawMessage]), anything that encodes as one, or a string that refers to a registered one.
 	// Without it the answer has the default form.
 	Schema any `json:"schema,omitempty"`
@@ -83,8 +86,10 @@ type Answer struct {
 	RequestID       string `json:"request_id"`
 	ClientRequestID string `json:"client_request_id"`
 	// Data is the value as JSON, whatever the format: names in their order, numbers to their last digit.
-	Data         json.RawMessage `json:"data"`
-	OutputFormat string          `json:"output_format"`
+	Data json.RawMessage `json:"data"`
+	// Template is the template that the request named, as name@version.
+	Template     string `json:"template,omitempty"`
+	OutputFormat string `json:"output_format"`
 	// Output is the text in the format that was asked for; empty for json.
 	Output           string     `json:"output"`
 	ValidationStatus string     `json:"validation_status"`

@@ -129,7 +129,7 @@ func borders() []border {
 		{"github.com/aws/", []string{"internal/provider/sigv4"}, "signatures and nothing else of the vendor's clients"},
 		{"golang.org/x/oauth2", []string{"internal/provider/googletoken"}, "tokens of one cloud; callers and providers know headers alone"},
 		{"github.com/danielgtaylor/huma", []string{"internal/api"}, "it makes the OpenAPI document and nothing else"},
-		{"github.com/goccy/go-yaml", []string{"internal/config", "internal/provider/catalogue"}, "YAML is for configuration and the catalogue's facts; the renderer writes its own"},
+		{"github.com/goccy/go-yaml", []string{"internal/config", "internal/provider/catalogue", "internal/cli"}, "YAML is for configuration, the catalogue's facts and users' files; the renderer writes its own"},
 		{"github.com/santhosh-tekuri/jsonschema", nil, "the library is the oracle of tests; what judges is schema"},
 		{"github.com/stretchr/testify", nil, "tests use the standard library and go-cmp"},
 		{"github.com/google/go-cmp", nil, "it compares in tests alone"},

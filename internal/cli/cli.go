@@ -134,6 +134,7 @@ func rootCommand(env *Env) *cobra.Command {
 		validateCommand(env),
 		repairCommand(env),
 		schemasCommand(env),
+		templatesCommand(env),
 	)
 	return root
 }
