@@ -128,7 +128,7 @@ func TestAnalyzeRefusesByName(t *testing.T) {
 		{"unknown field", body(`"shema": {}`), "/shema", "unknown_field"},
 		{"unknown option", option(`"temprature": 1`), "/options/temprature", "unknown_field"},
 		{"template", `{"template": "x"}`, "/template", "unsupported"},
-		{"schema reference", body(`"schema": "invoice@3"`), "/schema", "unsupported"},
+		{"schema as text", body(`"schema": "{\"type\": \"object\"}"`), "/schema", "pattern"},
 		{"schema of a wrong type", body(`"schema": 3`), "/schema", "type"},
 		{"format", body(`"format": "csv"`), "/format", "enum"},
 		{"prompt and messages", body(`"messages": []`), "/messages", "exclusive"},
