@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -43,29 +44,47 @@ func newWay(o router.Order) way { return way{order: o, marks: make([]mark, len(o
 
 func (w *way) mark() *mark { return &w.marks[w.at] }
 
-// fresh gives the first candidate in the order that this request has not asked, beside the one under way.
+// fresh gives the first candidate in the order that this request has not asked, beside the one under way; one that fares worse by now comes later.
 func (w *way) fresh() (int, bool) {
-	for i := range w.marks {
-		if m := &w.marks[i]; m.failed == 0 && m.unsent == 0 && !m.out && i != w.at {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-// known gives of the candidates that were asked the one to be asked again: the least failed one, the soonest that may be.
-func (w *way) known() (int, bool) {
 	best := -1
 	for i := range w.marks {
-		m := &w.marks[i]
-		if m.out || m.failed == 0 && m.unsent == 0 {
+		if m := &w.marks[i]; m.failed > 0 || m.unsent > 0 || m.out || i == w.at {
 			continue
 		}
-		if best < 0 || m.failed < w.marks[best].failed || m.failed == w.marks[best].failed && m.again.Before(w.marks[best].again) {
+		if best < 0 || w.at >= 0 && w.order.Worse(i, best, false) < 0 {
 			best = i
 		}
 	}
 	return best, best >= 0
+}
+
+// known gives of the candidates that were asked the one to be asked again: the least failed one, of such the one that fares best by now, of such the soonest.
+func (w *way) known() (int, bool) {
+	best := -1
+	for i := range w.marks {
+		if m := &w.marks[i]; m.out || m.failed == 0 && m.unsent == 0 {
+			continue
+		}
+		if best < 0 || w.sooner(i, best) {
+			best = i
+		}
+	}
+	return best, best >= 0
+}
+
+func (w *way) sooner(i, j int) bool {
+	a, b := &w.marks[i], &w.marks[j]
+	return cmp.Or(cmp.Compare(a.failed, b.failed), w.order.Worse(i, j, true), a.again.Compare(b.again)) < 0
+}
+
+// another says whether somebody else could still be asked after the candidate under way.
+func (w *way) another() bool {
+	for i := range w.marks {
+		if i != w.at && !w.marks[i].out {
+			return true
+		}
+	}
+	return false
 }
 
 // drop takes candidates out that can't do better than the one under way.
@@ -157,16 +176,15 @@ func (s attempts) pause(ctx context.Context, t *series, next int) error {
 }
 
 // half gives an attempt its part of the time: at most half of what is left while another candidate could still be asked, so that one call that hangs never
-// eats the request. A probe of a breaker that is half open gets no more than twice what a call to it usually takes.
+// eats the request. A probe of a breaker that is half open gets less: as long as calls usually take is enough to see whether the model is back.
 func (t *series) half(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
-	_, other := t.way.fresh()
-	if !ok || !other || t.left() < 2 {
+	if !ok || !t.way.another() || t.left() < 2 {
 		return context.WithCancel(ctx)
 	}
 	part := time.Until(deadline) / 2
-	if live := t.way.order.Choices[t.way.at].Live; live.Probing && live.P95 > 0 {
-		part = min(part, 2*live.P95)
+	if live := t.way.order.Choices[t.way.at].Live; live.Probing {
+		part = min(part, t.way.order.ProbeFor(t.way.at))
 	}
 	return context.WithTimeout(ctx, part)
 }

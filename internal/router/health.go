@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -41,6 +42,29 @@ func (l Live) health() float64 {
 
 // share is the part of the limit that is in use.
 func (l Live) share() float64 { return float64(l.InFlight) / float64(max(1, l.Limit)) }
+
+// ProbeFor is how long a probe of the i-th choice may take: somewhat over twice its usual 95th percentile, below which a timeout says nothing of a service, or
+// that of the slowest other one where it is not known.
+func (o *Order) ProbeFor(i int) time.Duration {
+	const times, margin, least = 2, 100 * time.Millisecond, time.Second
+	p95 := o.Choices[i].Live.P95
+	for j := range o.Choices {
+		if o.Choices[i].Live.P95 == 0 {
+			p95 = max(p95, o.Choices[j].Live.P95)
+		}
+	}
+	return max(least, times*p95) + margin
+}
+
+// Worse compares how two choices fare by now, which the order does not show: below 0 where the first fares better, above 0 where it fares worse. Between such
+// that can be asked alike it is 0, unless failures says to compare what failed of late as well.
+func (o *Order) Worse(i, j int, failures bool) int {
+	a, b := o.live(o.Choices[i].Candidate), o.live(o.Choices[j].Candidate)
+	if c := cmp.Compare(groupOf(a), groupOf(b)); c != 0 || !failures {
+		return c
+	}
+	return -cmp.Compare(a.health(), b.health())
+}
 
 // group is what counts before any strategy.
 type group uint8

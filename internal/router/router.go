@@ -53,6 +53,7 @@ type Order struct {
 	Skipped  []Skipped
 	strategy Strategy
 	question *Question
+	live     func(provider.Candidate) Live
 }
 
 // Config is what a router is made of. Only Learned is needed.
@@ -71,6 +72,7 @@ type Router struct {
 	cfg        Config
 	strategies []Strategy
 	shapes     shapes
+	distrust   distrust
 }
 
 // New makes a router.
@@ -111,10 +113,12 @@ func (r *Router) named(name string) Strategy {
 // Order ranks the candidates that fit a request. What is left out now because it does not work is in Skipped.
 func (r *Router) Order(q *Question, fit []provider.Candidate) Order {
 	q.now = r.cfg.Now()
-	o := Order{strategy: r.named(q.strategy()), question: q, Choices: make([]Choice, 0, len(fit))}
+	o := Order{strategy: r.named(q.strategy()), question: q, live: r.cfg.Live, Choices: make([]Choice, 0, len(fit))}
 	for _, c := range fit {
 		choice := Choice{Candidate: c, Live: r.cfg.Live(c)}
-		choice.group = groupOf(choice.Live)
+		if choice.group = groupOf(choice.Live); choice.group == ready && len(fit) > 1 && r.distrust.suspects(c, choice.Live, q.now) {
+			choice.group = ailing
+		}
 		if choice.group == shut {
 			o.Skipped = append(o.Skipped, Skipped{c, openUntil(choice.Live, q.now), choice.Live.Until.Sub(q.now)})
 			continue
@@ -151,5 +155,7 @@ func (o *Order) Explain(i int) string {
 
 // Learn takes what came of an attempt.
 func (r *Router) Learn(q *Question, a *provider.Attempt, reask bool) {
-	r.cfg.Learned.observe(q, a, reask, r.cfg.Now())
+	now := r.cfg.Now()
+	r.distrust.note(a, now)
+	r.cfg.Learned.observe(q, a, reask, now)
 }
