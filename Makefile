@@ -23,7 +23,7 @@ GENERATED := ./internal/config ./internal/observe ./internal/fault ./internal/pr
 GENERATED_TESTS := UpToDate$$|^TestReferencePageIsCurrent$$|^TestCheckedInDocumentIsTheServedOne$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check lint generate verify fuzz bench e2e faulty streams schemathesis local-e2e clean fmt vet staticcheck arch tidy
+.PHONY: help build run test race check lint generate verify fuzz bench e2e faulty streams schemathesis local-e2e bench-openai clients clean fmt vet staticcheck arch tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,14 @@ bench: build ## what promptd adds to a call, beside a bare proxy in the same run
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/scripted-provider ./cmd/scripted-provider
 	$(GO) build -o $(BIN)/bench ./bench
 	$(BIN)/bench -out bench/results.md $(BENCH_FLAGS)
+
+bench-openai: build ## CPU of a chat completion, relayed and validated, beside a bare proxy in the same run; the table goes to bench/results-openai.md
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/scripted-provider ./cmd/scripted-provider
+	$(GO) build -o $(BIN)/bench ./bench
+	$(BIN)/bench -openai -out bench/results-openai.md $(BENCH_FLAGS)
+
+clients: ## the real clients of OpenAI's API against the built program, all of them; pip and npm fetch them the first time
+	PROMPTD_FULL=1 $(GO) test -count=1 -timeout 30m -v ./test/clients
 
 clean: ## remove what was built; data and the local model stay
 	rm -rf $(BIN)

@@ -28,6 +28,8 @@ type target struct {
 	// fresh makes every prompt another one, so that nothing comes from the cache.
 	fresh bool
 	of    *child
+	// floor is the bare proxy under the same load; nil is the first of them.
+	floor *target
 
 	results []result
 }

@@ -32,6 +32,7 @@ type options struct {
 	spell, peak       time.Duration
 	conns             int
 	out               string
+	openai            bool
 }
 
 func main() {
@@ -44,6 +45,7 @@ func main() {
 	flag.DurationVar(&o.peak, "peak", 3*time.Second, "length of a closed loop")
 	flag.IntVar(&o.conns, "conns", 32, "connections")
 	flag.StringVar(&o.out, "out", "", "`file` that the table is written to as well")
+	flag.BoolVar(&o.openai, "openai", false, "measure the endpoint of chat completions instead of POST /v1/analyze")
 	proxy := flag.String("proxy", "", "serve as the bare reverse proxy of a `URL` instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -217,11 +219,22 @@ func run(ctx context.Context, o options) error {
 	defer server.end() //nolint:errcheck // Likewise.
 	fmt.Printf("promptd was up after %d ms, %.0f MB resident\n", time.Since(begun).Milliseconds(), server.resident())
 
+	const chat = "/v1/chat/completions"
+	direct := &target{name: "direct", url: provider.url + chat, body: chatBody(), of: provider}
+	bare := &target{name: "bare proxy", url: proxy.url + chat, body: chatBody(), of: proxy}
 	targets := []*target{
-		{name: "direct", url: provider.url + "/v1/chat/completions", body: chatBody(), of: provider},
-		{name: "bare proxy", url: proxy.url + "/v1/chat/completions", body: chatBody(), of: proxy},
+		direct, bare,
 		{name: "promptd, uncached", url: server.url + "/v1/analyze", body: analyzeBody(), key: secret, fresh: true, of: server},
 		{name: "promptd, cache hit", url: server.url + "/v1/analyze", body: analyzeBody(), key: secret, of: server},
+	}
+	if o.openai {
+		plain := &target{name: "bare proxy, without schema", url: proxy.url + chat, body: plainBody(), fresh: true, of: proxy}
+		bare.name, bare.fresh = "bare proxy, with schema", true
+		targets = []*target{
+			direct, bare, plain,
+			{name: "promptd, relayed without schema", url: server.url + chat, body: plainBody(), key: secret, fresh: true, of: server, floor: plain},
+			{name: "promptd, validated with schema", url: server.url + chat, body: chatBody(), key: secret, fresh: true, of: server},
+		}
 	}
 	for round := range o.rounds {
 		for _, t := range targets {

@@ -34,14 +34,18 @@ func report(o options, targets []*target) string {
 	fmt.Fprintf(&b, "# What promptd adds\n\n")
 	fmt.Fprintf(&b, "%s, %s/%s, %d processors; the server on one of them, load and provider on another. %d rounds, medians; %d requests per second in the open loop, %d connections.\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.rounds, o.rate, o.conns)
-	fmt.Fprintf(&b, "The answer is an invoice of %d bytes under a schema of %d bytes. Written by `make bench`.\n\n", len(invoice()), len(schema()))
+	fmt.Fprintf(&b, "The answer is an invoice of %d bytes under a schema of %d bytes. Written by `make %s`.\n\n", len(invoice()), len(schema()), o.target())
 	fmt.Fprintf(&b, "| target | p50 | p99 | added p50 | added p99 | CPU a request | as the bare proxy | at most | memory |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	direct, proxy := targets[0], targets[1]
 	cpu := func(r result) time.Duration { return r.cpu }
 	p50 := func(r result) time.Duration { return r.p50 }
 	p99 := func(r result) time.Duration { return r.p99 }
 	for _, t := range targets {
-		ratio := float64(median(t.results, cpu)) / float64(max(1, median(proxy.results, cpu)))
+		floor := proxy
+		if t.floor != nil {
+			floor = t.floor
+		}
+		ratio := float64(median(t.results, cpu)) / float64(max(1, median(floor.results, cpu)))
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %.2f | %.0f/s | %.0f MB |\n", t.name,
 			ms(median(t.results, p50)), ms(median(t.results, p99)), ms(added(t, direct, p50)), ms(added(t, direct, p99)),
 			ms(median(t.results, cpu)), ratio, median(t.results, func(r result) float64 { return r.perSecond }), median(t.results, func(r result) float64 { return r.memory }))
@@ -50,3 +54,11 @@ func report(o options, targets []*target) string {
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.3f ms", float64(d.Microseconds())/1000) }
+
+// target is what of the Makefile writes the table.
+func (o options) target() string {
+	if o.openai {
+		return "bench-openai"
+	}
+	return "bench"
+}

@@ -43,6 +43,11 @@ func analyzeBody() string {
 	return `{"prompt":` + quoted(prompt) + `,"schema":` + schema() + `,"options":{"cache_ttl":60}}`
 }
 
+// plainBody is a chat without a schema.
+func plainBody() string {
+	return `{"model":"m","messages":[{"role":"system","content":"You answer as briefly as you can."},{"role":"user","content":` + quoted(prompt) + `}],"max_tokens":2048,"temperature":0.1}`
+}
+
 // chatBody is about what promptd asks the provider.
 func chatBody() string {
 	return `{"model":"m","messages":[{"role":"system","content":"You turn text into data. Answer with exactly one JSON value of the required form and with nothing else."},` +

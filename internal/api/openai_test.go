@@ -398,7 +398,7 @@ func TestACallerThatLeavesEndsTheCall(t *testing.T) {
 			w := newWorld(t)
 			hold := make(chan struct{})
 			t.Cleanup(func() { close(hold) })
-			w.service.Queue(providertest.Reply{Text: person, Hold: hold, HoldAfter: 900})
+			w.service.Queue(providertest.Reply{Text: person, Hold: hold, HoldAfter: 2500})
 			ctx, cancel := context.WithCancel(t.Context())
 			res, err := w.send(ask{method: "POST", path: chat, body: body, ctx: ctx})
 			if err != nil {
