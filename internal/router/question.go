@@ -2,6 +2,7 @@ package router
 
 import (
 	"cmp"
+	"math"
 	"strconv"
 	"time"
 
@@ -107,7 +108,12 @@ func percent(share float64) string {
 
 // dollars writes an amount of nano-dollars with two significant digits.
 func dollars(nano float64) string {
-	return strconv.FormatFloat(nano/1e9, 'g', 2, 64)
+	usd := nano / 1e9
+	digits := 2
+	if usd > 0 {
+		digits = max(2, 1-int(math.Floor(math.Log10(usd))))
+	}
+	return strconv.FormatFloat(usd, 'f', digits, 64)
 }
 
 // number writes a score.
