@@ -40,12 +40,22 @@ func TestBlocksOfJSONParse(t *testing.T) {
 	}
 }
 
-// checkRequest reads a body as POST /v1/analyze does.
+// checkRequest reads a body as POST /v1/analyze does, or one with items as POST /v1/analyze/batch does.
 func checkRequest(t *testing.T, b block, raw []byte) {
 	t.Helper()
 	v, err := body.Decode(raw)
-	if err == nil {
-		_, err = prompt.Read(v, prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4})
+	defaults := prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}
+	_, batch := v.Get("items")
+	switch {
+	case err != nil:
+	case batch:
+		var items []prompt.Item
+		items, err = prompt.ReadBatch(v, defaults)
+		for i := range items {
+			err = errors.Join(err, items[i].Fault)
+		}
+	default:
+		_, err = prompt.Read(v, defaults)
 	}
 	if err != nil {
 		t.Errorf("%s:%d: POST /v1/analyze would refuse this body: %v\n%s", b.page, b.line, err, raw)
