@@ -21,6 +21,8 @@ type Caller struct {
 	// Models is empty where all are allowed.
 	Models []string
 	Budget *Budget
+	// Together is what the team's keys may use together; nil where nobody has set anything for it.
+	Together *Team
 }
 
 // Anyone is the caller where no keys are wanted (auth.mode none): the default team with every scope and no limit.
@@ -34,6 +36,11 @@ func (c *Caller) Require(s Scope) error {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "this key does not have the scope %s", s)
+}
+
+// HasBudget says whether what the caller's requests cost is held to a budget, its own or its team's.
+func (c *Caller) HasBudget() bool {
+	return c.Budget != nil || c.Together != nil && c.Together.Budget != nil
 }
 
 // Reach gives the rows that the caller may see. Only an administrator sees other teams, and only where it is asked for.

@@ -108,7 +108,7 @@ func (k Key) Check() error {
 		add("/models", "items", "models lists at most 100 names of 1 to 200 characters", "name them as model or provider/model")
 	}
 	if k.Budget != nil && (k.Budget.Limit < 0 || !k.Budget.Period.known()) {
-		add("/budget", "format", "a budget has usd, not negative, and a period of day or month", `for example {"usd": 10, "period": "day"}`)
+		entries = append(entries, badBudget())
 	}
 	if len(entries) == 0 {
 		return nil

@@ -12,6 +12,7 @@ type snapshot struct {
 	version int64
 	held    map[ID]*entry
 	byHash  map[Hash]*entry
+	teams   map[TeamID]*Team
 }
 
 // entry is one key, found by each of its hashes.
@@ -29,10 +30,11 @@ func emptySnapshot() *snapshot {
 }
 
 // with gives the next snapshot: the same keys with some replaced.
-func (s *snapshot) with(changed []Held, version int64, defaultRate int) *snapshot {
-	next := &snapshot{version: version, held: maps.Clone(s.held), byHash: maps.Clone(s.byHash)}
-	for _, h := range changed {
+func (s *snapshot) with(changed []Held, teams map[TeamID]*Team, version int64, defaultRate int) *snapshot {
+	next := &snapshot{version: version, held: maps.Clone(s.held), byHash: maps.Clone(s.byHash), teams: teams}
+	for _, h := range append(s.moved(teams), changed...) {
 		e := &entry{held: h, caller: callerOf(h.Key, defaultRate), lastUsed: new(atomic.Int64), noted: new(int64)}
+		e.caller.Together = teams[h.Team]
 		if before := next.held[h.ID]; before != nil {
 			e.lastUsed, e.noted = before.lastUsed, before.noted
 			delete(next.byHash, before.held.Hash)
@@ -45,6 +47,31 @@ func (s *snapshot) with(changed []Held, version int64, defaultRate int) *snapsho
 		}
 	}
 	return next
+}
+
+// moved gives the keys of teams that are not as they were.
+func (s *snapshot) moved(teams map[TeamID]*Team) []Held {
+	changed := map[TeamID]bool{}
+	for name, team := range teams {
+		if before := s.teams[name]; before == nil || !before.same(team) {
+			changed[name] = true
+		}
+	}
+	for name := range s.teams {
+		if teams[name] == nil {
+			changed[name] = true
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	var list []Held
+	for _, e := range s.held {
+		if changed[e.held.Team] {
+			list = append(list, e.held)
+		}
+	}
+	return list
 }
 
 func callerOf(k Key, defaultRate int) Caller {

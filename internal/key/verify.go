@@ -26,6 +26,8 @@ type VerifierConfig struct {
 	DefaultRateLimitPerHour int
 	// MaxStale is how long keys stay valid while the store can't be read; 0 means a minute.
 	MaxStale time.Duration
+	// Teams are what keys may use together; nil means that no team has limits.
+	Teams TeamStore
 	// Now is the clock; nil means the real one.
 	Now func() time.Time
 	// OnError is told of reads and writes of the store that went wrong; nil means that nobody is told.
@@ -106,7 +108,7 @@ func (v *Verifier) SetDefaultRateLimit(perHour int) {
 	for _, e := range now.held {
 		all = append(all, e.held)
 	}
-	v.current.Store(now.with(all, now.version, perHour))
+	v.current.Store(now.with(all, now.teams, now.version, perHour))
 }
 
 // Any says whether a key exists that can be used.
@@ -202,7 +204,12 @@ func (v *Verifier) load(ctx context.Context) error {
 		return err
 	}
 	if version != now.version || len(changed) > 0 {
-		v.current.Store(now.with(changed, version, int(v.defaultRate.Load())))
+		// Teams are few, and read behind the counter that they move: a change that comes later is read here too, and once more at the next look.
+		teams, err := allTeams(ctx, v.cfg.Teams)
+		if err != nil {
+			return err
+		}
+		v.current.Store(now.with(changed, teams, version, int(v.defaultRate.Load())))
 	}
 	v.seen.Store(at.UnixNano())
 	return nil

@@ -1,10 +1,11 @@
-// Package limit holds back callers who ask too much: how many requests or tokens in a period (GCRA), and how many at the same time.
+// Package limit holds back callers who ask too much: how many requests or tokens in a period (GCRA), how many at the same time, and
+// how much money.
 //
-// It is not for budgets of money (package usage keeps those) nor for the load that providers take (package provider). It decides
-// and says when to come back; it never waits, but for the short bounded queue of a [Door].
+// It is not for the load that providers take (package provider), nor for what was used (package usage). It decides and says when to
+// come back; it never waits, but for the short bounded queue of a [Door], and for the store where a budget's block is used up.
 //
-// The main types are [Limiter], which counts by key and has its backends in limit/memory and limit/redis; [Door], the concurrency
-// limit of the whole process; and the header texts of headers.go.
+// The main types are [Limiter], which counts by key and has its backends in limit/memory and limit/redis; [Budgets], which reserves
+// money before calls and books what they cost; [Door], the concurrency limit of the whole process; and the header texts of headers.go.
 //
 // A limit of n in a period admits a burst of n and then one more every period/n. The state of a key is one instant, the
 // theoretical arrival time: when its allowance will be whole again. Admitting a cost moves it on by cost × period/n; that may not
@@ -81,6 +82,21 @@ type Limiter interface {
 	// refusal, without RetryAfter. A negative cost and a policy that fails Check are errors. So is a cancelled context; then
 	// nothing was counted. Any other error means that the limiter is in trouble and that the cost may or may not be counted.
 	Allow(ctx context.Context, key string, cost int, p Policy) (Decision, error)
+
+	// Reserve is Allow for a cost that is known afterwards alone: what is admitted is held, and each reservation is ended by one Settle. Errors are those
+	// of Allow. Keys of Reserve are none of Allow.
+	Reserve(ctx context.Context, key string, cost int, p Policy) (Decision, error)
+	// Settle ends a reservation with what was used: the rest is there again at once; what was used beyond it is counted as well, and is paid before
+	// anything else is admitted. It works with a context that has ended. An error means that the limiter is in trouble.
+	Settle(ctx context.Context, key string, reserved, used int, p Policy) error
+
+	// Enter lets one more in under a key where fewer than most are inside, who then calls Leave exactly once. The Decision has no ResetAfter. A most below
+	// one and a cancelled context are errors.
+	Enter(ctx context.Context, key string, most int) (Decision, error)
+	// Leave gives the place back. It works with a context that has ended.
+	Leave(ctx context.Context, key string) error
+	// Inside counts those who have entered and not left.
+	Inside(ctx context.Context, key string) (int, error)
 }
 
 // Check refuses what no Limiter decides on. Limiters call it first, so that the rule is the same in each.

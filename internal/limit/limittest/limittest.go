@@ -63,6 +63,14 @@ func Run(t *testing.T, fresh func(tb testing.TB, name string, now func() time.Ti
 		{"CancelledContextCountsNothing", cancelledContext},
 		{"ChangeOfPolicyNeverAdmitsMore", changeOfPolicy},
 		{"ConcurrentCallersShareOneAllowance", concurrentCallers},
+		{"ManyCallersAreNeverOverAdmitted", concurrentRequests},
+		{"HeldIsNotThereForOthers", heldIsNotThere},
+		{"UnusedIsThereAgain", unusedIsThereAgain},
+		{"MoreThanReservedIsPaidFirst", moreIsPaidFirst},
+		{"BadReservationsAreErrors", badReservations},
+		{"ManyReservationsAreNeverOverAdmitted", concurrentReservations},
+		{"PlacesAreBounded", placesAreBounded},
+		{"PlacesAreCounted", placesAreCounted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +86,10 @@ func Run(t *testing.T, fresh func(tb testing.TB, name string, now func() time.Ti
 			clock := NewClock()
 			againstModel(rt, fresh(t, fmt.Sprint("model", n), clock.Now), clock)
 		})
+	})
+	t.Run("ReservationsAreThoseOfTheModel", func(t *testing.T) {
+		t.Parallel()
+		runReservationModel(t, fresh)
 	})
 }
 

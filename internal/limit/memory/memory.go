@@ -42,10 +42,13 @@ type shard struct {
 	mu sync.Mutex
 
 	keys map[string]limit.State
+	// tabs are the keys of Reserve, inside counts those who have entered by key.
+	tabs   map[string]limit.Tab
+	inside map[string]int
 	// sweepAt is the number of keys at which the shard is swept.
 	sweepAt int
 
-	_ [32]byte // Neighbours do not share a cache line.
+	_ [16]byte // Neighbours do not share a cache line.
 }
 
 // New makes a limiter that has seen nobody. Nothing runs in the background until Run is called.
@@ -56,6 +59,8 @@ func New(c Config) *Limiter {
 	l := &Limiter{clock: c.Clock, start: c.Clock(), seed: maphash.MakeSeed()}
 	for i := range l.shard {
 		l.shard[i].keys = make(map[string]limit.State)
+		l.shard[i].tabs = make(map[string]limit.Tab)
+		l.shard[i].inside = make(map[string]int)
 		l.shard[i].sweepAt = smallest
 	}
 	return l
@@ -84,13 +89,13 @@ func (l *Limiter) Allow(ctx context.Context, key string, cost int, p limit.Polic
 		return limit.Decision{}, err
 	}
 	now := l.now()
-	s := &l.shard[maphash.String(l.seed, key)%shards]
+	s := l.of(key)
 	s.mu.Lock()
 	state, seen := s.keys[key]
 	next, d := state.Advance(now, cost, p)
 	if d.Allowed && cost > 0 {
-		if !seen && len(s.keys) >= s.sweepAt {
-			s.sweep(now)
+		if !seen {
+			s.grow(now)
 		}
 		s.keys[key] = next
 	}
@@ -109,7 +114,7 @@ func (l *Limiter) Sweep() int {
 		now := l.now()
 		s.mu.Lock()
 		s.sweep(now)
-		left += len(s.keys)
+		left += len(s.keys) + len(s.tabs)
 		s.mu.Unlock()
 	}
 	return left
@@ -117,6 +122,15 @@ func (l *Limiter) Sweep() int {
 
 // now counts from the start, so that a step of the wall clock moves nothing.
 func (l *Limiter) now() int64 { return int64(l.clock().Sub(l.start)) }
+
+func (l *Limiter) of(key string) *shard { return &l.shard[maphash.String(l.seed, key)%shards] }
+
+// grow makes room for one more key. The mutex is held.
+func (s *shard) grow(now int64) {
+	if len(s.keys)+len(s.tabs) >= s.sweepAt {
+		s.sweep(now)
+	}
+}
 
 // sweep forgets idle keys. A map keeps its largest size, so one that has become much smaller is made anew. The mutex is held.
 func (s *shard) sweep(now int64) {
@@ -133,7 +147,12 @@ func (s *shard) sweep(now int64) {
 		}
 		s.keys = fresh
 	}
-	s.sweepAt = max(smallest, 2*len(s.keys))
+	for key, tab := range s.tabs {
+		if tab.Idle(now) {
+			delete(s.tabs, key)
+		}
+	}
+	s.sweepAt = max(smallest, 2*(len(s.keys)+len(s.tabs)))
 }
 
 var _ limit.Limiter = (*Limiter)(nil)

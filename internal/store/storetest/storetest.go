@@ -18,6 +18,7 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/template"
@@ -38,6 +39,8 @@ type Stores struct {
 	Schemas     registry.Store
 	Templates   template.Store
 	Learned     router.Store
+	Teams       key.TeamStore
+	Budgets     limit.BudgetStore
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -57,6 +60,8 @@ func Run(t *testing.T, open Open) {
 		{"schemas", schemaContracts()},
 		{"templates", templateContracts()},
 		{"learned", learnedContracts()},
+		{"teams", teamContracts()},
+		{"budgets", budgetContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/limit"
+)
+
+// Budgets keeps what was spent and reserved of budgets in promptd.db.
+type Budgets struct {
+	file *file
+	now  func() time.Time
+}
+
+// Budgets is the part that keeps budgets.
+func (db *DB) Budgets() *Budgets { return &Budgets{file: db.main, now: db.opts.Now} }
+
+const (
+	bookedBudget = `SELECT booked FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder = $4`
+	bookBudget   = `INSERT INTO budgets (kind, id, period, spent, updated_at) VALUES ($1, $2, $3, $4, $5)
+	ON CONFLICT (kind, id, period) DO UPDATE SET spent = spent + excluded.spent, updated_at = excluded.updated_at RETURNING spent`
+	othersBudget = `SELECT coalesce(sum(amount), 0) FROM budget_leases
+	WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4 AND lease_until > $5`
+	leaseBudget = `INSERT OR REPLACE INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	alertBudget = `INSERT INTO budget_alerts (kind, payer, team, period, threshold, limit_nanos, spent, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	ON CONFLICT (kind, payer, period, threshold) DO NOTHING RETURNING id`
+)
+
+// Draw answers draws in one transaction.
+func (b *Budgets) Draw(ctx context.Context, holder string, lease time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
+	out := make([]limit.Drawn, len(draws))
+	err := b.file.tx(ctx, "budget_draw", func(ctx context.Context, tx *sql.Tx) error {
+		now := b.now()
+		for i := range draws {
+			if err := drawOne(ctx, tx, holder, now, now.Add(lease), &draws[i], &out[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func drawOne(ctx context.Context, tx *sql.Tx, holder string, now, until time.Time, d *limit.Draw, out *limit.Drawn) error {
+	var booked, spent, others int64
+	err := tx.QueryRowContext(ctx, bookedBudget, d.Kind, d.ID, d.Period, holder).Scan(&booked)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	more := max(0, int64(d.Spent)-booked)
+	if err := tx.QueryRowContext(ctx, bookBudget, d.Kind, d.ID, d.Period, more, now.UnixMicro()).Scan(&spent); err != nil {
+		return err
+	}
+	if err := tx.QueryRowContext(ctx, othersBudget, d.Kind, d.ID, d.Period, holder, now.UnixMicro()).Scan(&others); err != nil {
+		return err
+	}
+	var refused bool
+	out.Granted, refused = d.Grant(d.Limit - key.Nanos(spent) - key.Nanos(others) - d.Keep)
+	mine := d.Keep + out.Granted
+	out.Balance = limit.Balance{Spent: key.Nanos(spent), Reserved: key.Nanos(others) + mine}
+	if _, err := tx.ExecContext(ctx, leaseBudget, d.Kind, d.ID, d.Period, holder, int64(mine), max(booked, int64(d.Spent)), until.UnixMicro()); err != nil {
+		return err
+	}
+	for _, threshold := range d.Due(out.Spent, refused) {
+		if err := alertOne(ctx, tx, now, threshold, d, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func alertOne(ctx context.Context, tx *sql.Tx, now time.Time, threshold int, d *limit.Draw, out *limit.Drawn) error {
+	a := limit.Alert{Payer: d.Payer, Period: d.Period, Threshold: threshold, Limit: d.Limit, Spent: out.Spent, At: now.UTC().Truncate(time.Microsecond)}
+	err := tx.QueryRowContext(ctx, alertBudget, a.Kind, a.Payer.ID, string(a.Team), a.Period, threshold, int64(a.Limit), int64(a.Spent), now.UnixMicro()).Scan(&a.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // It was raised before.
+	}
+	if err == nil {
+		out.Alerts = append(out.Alerts, a)
+	}
+	return err
+}
+
+const readBudget = `SELECT coalesce((SELECT spent FROM budgets WHERE kind = $1 AND id = $2 AND period = $3), 0),
+	(SELECT coalesce(sum(amount), 0) FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND lease_until > $4)`
+
+// Balance reads one budget's state.
+func (b *Budgets) Balance(ctx context.Context, p limit.Payer, period string) (limit.Balance, error) {
+	var out limit.Balance
+	err := b.file.read.QueryRowContext(ctx, readBudget, p.Kind, p.ID, period, b.now().UnixMicro()).Scan(&out.Spent, &out.Reserved)
+	if err != nil {
+		return limit.Balance{}, explain("read a budget", err)
+	}
+	return out, nil
+}
+
+const (
+	alertColumns = `SELECT id, kind, payer, team, period, threshold, limit_nanos, spent, at FROM budget_alerts `
+	teamAlerts   = alertColumns + `WHERE team = $1 AND id > $2 ORDER BY id LIMIT $3`
+	allAlerts    = alertColumns + `WHERE id > $2 ORDER BY id LIMIT $3`
+)
+
+// Alerts reads alerts in their order.
+func (b *Budgets) Alerts(ctx context.Context, reach key.Reach, after int64, most int) ([]limit.Alert, error) {
+	team, all := reach.Team()
+	query := teamAlerts
+	if all {
+		query = allAlerts
+	}
+	list := []limit.Alert{}
+	err := b.file.rows(ctx, "budget_alerts", query, []any{string(team), after, most}, func(rows *sql.Rows) error {
+		var a limit.Alert
+		var at int64
+		if err := rows.Scan(&a.ID, &a.Kind, &a.Payer.ID, &a.Team, &a.Period, &a.Threshold, &a.Limit, &a.Spent, &at); err != nil {
+			return err
+		}
+		a.At = time.UnixMicro(at).UTC()
+		list = append(list, a)
+		return nil
+	})
+	return list, err
+}
+
+const (
+	forgetBudgets = `DELETE FROM budgets WHERE updated_at < $1`
+	forgetLeases  = `DELETE FROM budget_leases WHERE lease_until < $1`
+)
+
+// Forget deletes what nobody has touched since a time.
+func (b *Budgets) Forget(ctx context.Context, before time.Time) error {
+	return b.file.tx(ctx, "budget_forget", func(ctx context.Context, tx *sql.Tx) error {
+		for _, query := range []string{forgetBudgets, forgetLeases} {
+			if _, err := tx.ExecContext(ctx, query, before.UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+var _ limit.BudgetStore = (*Budgets)(nil)

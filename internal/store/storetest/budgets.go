@@ -1,0 +1,364 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/limit"
+)
+
+func budgetContracts() []contract {
+	return []contract{
+		{"a draw grants what is wanted, what is left, or what is in hand", budgetGrants},
+		{"what is booked twice counts once", budgetBooksOnce},
+		{"a lease that has lapsed is there again, and what was spent stays", budgetLapses},
+		{"payers and periods are apart", budgetsAreApart},
+		{"alerts are raised once in a period", budgetAlerts},
+		{"draws are made together or not at all", budgetDrawsTogether},
+		{"what nobody touches is forgotten", budgetForgets},
+		{"holders never reserve more than the budget", budgetHolders},
+		{"parallel calls of several processes never overspend", budgetOverspend},
+		{"a process that dies leaves what it spent and loses what it held", budgetDeath},
+		{"a new period begins with the whole budget", budgetPeriods},
+		{"a limit that changes holds at once", budgetChanges},
+	}
+}
+
+const holding = time.Minute
+
+func sampleDraw() limit.Draw {
+	return limit.Draw{Payer: limit.KeyPayer("key_1", "acme"), Period: "2026-11", Limit: 1000}
+}
+
+func draw(t *testing.T, s Stores, holder string, d limit.Draw) limit.Drawn {
+	t.Helper()
+	got, err := s.Budgets.Draw(t.Context(), holder, holding, []limit.Draw{d})
+	must(t, err)
+	return got[0]
+}
+
+func budgetGrants(t *testing.T, s Stores, _ *Clock) {
+	a, b := sampleDraw(), sampleDraw()
+	a.Want, a.Least = 600, 100
+	if got := draw(t, s, "a", a); got.Granted != 600 || got.Balance != (limit.Balance{Reserved: 600}) {
+		t.Errorf("the first draw: got %+v, want 600 of 1000", got)
+	}
+	b.Want, b.Least = 600, 100
+	if got := draw(t, s, "b", b); got.Granted != 400 || got.Reserved != 1000 {
+		t.Errorf("the second draw: got %+v, want the 400 that are left", got)
+	}
+	b.Keep, b.Have, b.Want, b.Least = 150, 250, 700, 300
+	if got := draw(t, s, "b", b); got.Granted != 250 {
+		t.Errorf("a draw that can't be granted: got %+v, want the 250 in hand", got)
+	}
+	a.Keep, a.Have, a.Want, a.Least, a.Spent = 0, 0, 0, 0, 90
+	if got := draw(t, s, "a", a); got.Granted != 0 || got.Balance != (limit.Balance{Spent: 90, Reserved: 400}) {
+		t.Errorf("giving back: got %+v, want 90 spent and 400 reserved", got)
+	}
+	b.Keep, b.Have, b.Want, b.Least = 2000, 0, 5, 5
+	if got := draw(t, s, "b", b); got.Granted != 0 || got.Reserved != 2000 {
+		t.Errorf("calls that hold more than there is: got %+v, want them kept and nothing granted", got)
+	}
+}
+
+func budgetBooksOnce(t *testing.T, s Stores, _ *Clock) {
+	d := sampleDraw()
+	for _, c := range []struct{ total, want key.Nanos }{{100, 100}, {100, 100}, {250, 250}, {250, 250}, {90, 250}, {251, 251}} {
+		d.Spent = c.total
+		if got := draw(t, s, "a", d); got.Spent != c.want {
+			t.Errorf("after %d in all: got %d booked, want %d", c.total, got.Spent, c.want)
+		}
+	}
+	d.Spent = 9
+	if got := draw(t, s, "b", d); got.Spent != 260 {
+		t.Errorf("another holder: got %d booked, want 260", got.Spent)
+	}
+}
+
+func budgetLapses(t *testing.T, s Stores, clock *Clock) {
+	dead, other := sampleDraw(), sampleDraw()
+	dead.Spent, dead.Keep, dead.Want = 100, 300, 600
+	draw(t, s, "dead", dead)
+	other.Want, other.Least = 900, 1
+	if got := draw(t, s, "other", other); got.Granted != 0 {
+		t.Errorf("beside the lease: got %+v, want nothing", got)
+	}
+	clock.Advance(holding)
+	got, err := s.Budgets.Balance(t.Context(), dead.Payer, dead.Period)
+	must(t, err)
+	if got != (limit.Balance{Spent: 100}) {
+		t.Errorf("after the lease: got %+v, want 100 spent and nothing reserved", got)
+	}
+	if got := draw(t, s, "other", other); got.Granted != 900 {
+		t.Errorf("after the lease: got %+v, want 900", got)
+	}
+	dead.Spent, dead.Keep, dead.Want = 150, 20, 0 // It only slept.
+	if got := draw(t, s, "dead", dead); got.Balance != (limit.Balance{Spent: 150, Reserved: 920}) {
+		t.Errorf("a holder that wakes: got %+v, want 50 more booked, and what it holds", got)
+	}
+}
+
+func budgetsAreApart(t *testing.T, s Stores, _ *Clock) {
+	d := sampleDraw()
+	d.Spent = 7
+	draw(t, s, "a", d)
+	team, month, other := d, d, d
+	team.Payer, month.Period, other.Payer = limit.TeamPayer("key_1"), "2026-12", limit.KeyPayer("key_2", "acme")
+	for _, one := range []limit.Draw{team, month, other} {
+		got, err := s.Budgets.Balance(t.Context(), one.Payer, one.Period)
+		must(t, err)
+		if got != (limit.Balance{}) {
+			t.Errorf("%s in %s: got %+v, want nothing", one.Payer, one.Period, got)
+		}
+	}
+	for _, name := range strange() {
+		odd := d
+		odd.Payer = limit.KeyPayer(key.ID(name), "acme")
+		draw(t, s, "a", odd)
+		got, err := s.Budgets.Balance(t.Context(), odd.Payer, odd.Period)
+		must(t, err)
+		if got.Spent != 7 {
+			t.Errorf("the payer %q: got %+v, want 7 spent", name, got)
+		}
+	}
+}
+
+func budgetAlerts(t *testing.T, s Stores, clock *Clock) {
+	d := sampleDraw()
+	raised := func(holder string, spent, least key.Nanos) []int {
+		t.Helper()
+		d.Spent, d.Least, d.Want = spent, least, least
+		var got []int
+		for _, a := range draw(t, s, holder, d).Alerts {
+			got = append(got, a.Threshold)
+		}
+		return got
+	}
+	for _, c := range []struct {
+		holder       string
+		spent, least key.Nanos
+		want         []int
+	}{
+		{"a", 799, 900, nil}, {"a", 800, 0, []int{80}}, {"a", 810, 0, nil}, {"b", 10, 0, nil}, {"a", 810, 500, []int{100}}, {"a", 980, 900, nil}, {"a", 1000, 0, nil},
+	} {
+		if diff := cmp.Diff(c.want, raised(c.holder, c.spent, c.least)); diff != "" {
+			t.Errorf("%s with %d spent and %d needed (-want +got):\n%s", c.holder, c.spent, c.least, diff)
+		}
+	}
+	d.Period = "2026-12"
+	if diff := cmp.Diff([]int{80, 100}, raised("a", 1000, 0)); diff != "" {
+		t.Errorf("the next period (-want +got):\n%s", diff)
+	}
+	got, err := s.Budgets.Alerts(t.Context(), key.OfTeam("acme"), 0, 10)
+	must(t, err)
+	want := limit.Alert{ID: got[0].ID, Payer: d.Payer, Period: "2026-11", Threshold: 80, Limit: 1000, Spent: 800, At: clock.Now().UTC()}
+	if diff := cmp.Diff(want, got[0]); diff != "" || len(got) != 4 {
+		t.Errorf("%d alerts, want 4; the first differs (-want +got):\n%s", len(got), diff)
+	}
+	if rest, err := s.Budgets.Alerts(t.Context(), key.AllTeams(), got[1].ID, 1); err != nil || len(rest) != 1 || rest[0].ID != got[2].ID {
+		t.Errorf("the alert after the second: got %+v, %v", rest, err)
+	}
+	for _, reach := range []key.Reach{{}, key.OfTeam("beta")} {
+		if none, err := s.Budgets.Alerts(t.Context(), reach, 0, 10); err != nil || none == nil || len(none) != 0 {
+			t.Errorf("alerts outside the reach: got %v, %v, want an empty list", none, err)
+		}
+	}
+}
+
+func budgetDrawsTogether(t *testing.T, s Stores, _ *Clock) {
+	mine, team := sampleDraw(), sampleDraw()
+	mine.Spent, team.Spent, team.Payer = 5, 5, limit.TeamPayer("acme")
+	_, err := s.Budgets.Draw(cancelled(), "a", holding, []limit.Draw{mine, team})
+	wantCancelled(t, "Draw", err)
+	for _, p := range []limit.Payer{mine.Payer, team.Payer} {
+		if got, err := s.Budgets.Balance(t.Context(), p, mine.Period); err != nil || got != (limit.Balance{}) {
+			t.Errorf("%s: got %+v, %v, want nothing", p, got, err)
+		}
+	}
+	got, err := s.Budgets.Draw(t.Context(), "a", holding, []limit.Draw{mine, team})
+	must(t, err)
+	if len(got) != 2 || got[0].Spent != 5 || got[1].Spent != 5 {
+		t.Errorf("got %+v, want both booked", got)
+	}
+	_, err = s.Budgets.Balance(cancelled(), mine.Payer, mine.Period)
+	wantCancelled(t, "Balance", err)
+}
+
+func budgetForgets(t *testing.T, s Stores, clock *Clock) {
+	old := sampleDraw()
+	old.Spent = 5
+	draw(t, s, "a", old)
+	clock.Advance(time.Hour)
+	fresh := old
+	fresh.Payer = limit.TeamPayer("acme")
+	draw(t, s, "a", fresh)
+	must(t, s.Budgets.Forget(t.Context(), clock.Now().Add(-time.Minute)))
+	for p, want := range map[limit.Payer]key.Nanos{old.Payer: 0, fresh.Payer: 5} {
+		if got, err := s.Budgets.Balance(t.Context(), p, old.Period); err != nil || got.Spent != want {
+			t.Errorf("%s: got %+v, %v, want %d spent", p, got, err, want)
+		}
+	}
+}
+
+func budgetHolders(t *testing.T, s Stores, _ *Clock) {
+	var granted atomic.Int64
+	must(t, together(16, func(i int) error {
+		d := sampleDraw()
+		d.Want, d.Least = 100, 30
+		got, err := s.Budgets.Draw(context.Background(), fmt.Sprint("holder-", i), holding, []limit.Draw{d})
+		if err == nil {
+			granted.Add(int64(got[0].Granted))
+		}
+		return err
+	}))
+	if granted.Load() != 1000 {
+		t.Errorf("%d of 1000 are granted, want all and no more", granted.Load())
+	}
+}
+
+// process is a process that spends: budgets with their owner running.
+func process(t *testing.T, s Stores, holder string, now func() time.Time) (b *limit.Budgets, end func()) {
+	t.Helper()
+	b = limit.NewBudgets(limit.BudgetsConfig{Store: s.Budgets, Holder: holder, Lease: holding, Now: now, OnError: func(err error) { t.Errorf("%s: %v", holder, err) }})
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { must(t, b.Run(ctx)) })
+	end = sync.OnceFunc(func() { cancel(); done.Wait() })
+	t.Cleanup(end)
+	return b, end
+}
+
+func budgetOverspend(t *testing.T, s Stores, clock *Clock) {
+	const callers, cost, reserved = 200, 70, 100
+	mine := limit.Bill{Payer: limit.KeyPayer("key_1", "acme"), Budget: key.Budget{Limit: 10_000, Period: key.Daily}}
+	team := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 9_000, Period: key.Monthly}}
+	var ends []func()
+	var spent, most, held atomic.Int64
+	var processes []*limit.Budgets
+	for i := range 3 {
+		b, end := process(t, s, fmt.Sprint("process-", i), clock.Now)
+		processes, ends = append(processes, b), append(ends, end)
+	}
+	must(t, together(callers, func(i int) error {
+		h, err := processes[i%len(processes)].Reserve(context.Background(), reserved, mine, team)
+		if fault.Is(err, fault.BudgetExceeded) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if now := held.Add(reserved) + spent.Load(); now > most.Load() {
+			most.Store(now)
+		}
+		spent.Add(cost)
+		held.Add(-reserved)
+		h.Settle(cost)
+		return nil
+	}))
+	for _, end := range ends {
+		end()
+	}
+	if spent.Load() > 9_000 || most.Load() > 9_000+int64(callers) {
+		t.Errorf("%d were spent, want at most 9000", spent.Load())
+	}
+	for _, bill := range []limit.Bill{mine, team} {
+		got, err := s.Budgets.Balance(t.Context(), bill.Payer, limit.SpanOf(bill.Period, clock.Now()).Label)
+		must(t, err)
+		if got != (limit.Balance{Spent: key.Nanos(spent.Load())}) {
+			t.Errorf("%s: got %+v, want %d spent and nothing reserved", bill.Payer, got, spent.Load())
+		}
+	}
+	// What is left is there for whoever comes later, to the last call that it covers.
+	last, _ := process(t, s, "the last", clock.Now)
+	for {
+		h, err := last.Reserve(t.Context(), reserved, mine, team)
+		if err != nil {
+			wantCode(t, "the end of the budget", err, fault.BudgetExceeded)
+			break
+		}
+		h.Settle(cost)
+		spent.Add(cost)
+	}
+	if spent.Load() > 9_000 || spent.Load() <= 9_000-reserved {
+		t.Errorf("%d were spent at the end, want between 8900 and 9000", spent.Load())
+	}
+}
+
+func budgetDeath(t *testing.T, s Stores, clock *Clock) {
+	bill := limit.Bill{Payer: limit.KeyPayer("key_1", "acme"), Budget: key.Budget{Limit: 1000, Period: key.Daily}}
+	dead := limit.NewBudgets(limit.BudgetsConfig{Store: s.Budgets, Holder: "dead", Lease: holding, Now: clock.Now})
+	spent, err := dead.Reserve(t.Context(), 400, bill)
+	must(t, err)
+	spent.Settle(300)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = dead.Reserve(t.Context(), 600, bill) // Under way when it dies; it makes the process book what it had spent.
+	must(t, err)
+	if _, err := dead.Reserve(ctx, 600, bill); !errors.Is(err, context.Canceled) && !fault.Is(err, fault.BudgetExceeded) {
+		t.Errorf("a caller that has gone: got %v, want its context's error or a refusal", err)
+	}
+	next, _ := process(t, s, "next", clock.Now)
+	_, err = next.Reserve(t.Context(), 500, bill)
+	wantCode(t, "beside the dead process's lease", err, fault.BudgetExceeded)
+	if f := fault.Of(err); f.RetryAfter <= 0 || f.Remediation == "" {
+		t.Errorf("got %+v, want a time and a remedy", f)
+	}
+	clock.Advance(holding)
+	h, err := next.Reserve(t.Context(), 700, bill)
+	must(t, err)
+	h.Settle(0)
+	if _, err := next.Reserve(t.Context(), 701, bill); !fault.Is(err, fault.BudgetExceeded) {
+		t.Errorf("more than 300 of 1000 leave: got %v, want BUDGET_EXCEEDED", err)
+	}
+}
+
+func budgetPeriods(t *testing.T, s Stores, clock *Clock) {
+	b, _ := process(t, s, "a", clock.Now)
+	bill := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 100, Period: key.Daily}}
+	yesterday, err := b.Reserve(t.Context(), 100, bill)
+	must(t, err)
+	_, err = b.Reserve(t.Context(), 1, bill)
+	wantCode(t, "a used budget", err, fault.BudgetExceeded)
+	clock.Advance(24 * time.Hour)
+	today, err := b.Reserve(t.Context(), 100, bill)
+	must(t, err)
+	yesterday.Settle(60) // Booked where it was reserved.
+	today.Settle(100)
+	_, err = b.Reserve(t.Context(), 1, bill)
+	wantCode(t, "a spent budget", err, fault.BudgetExceeded)
+	if f := fault.Of(err); f.RetryAfter != 24*time.Hour-10*time.Hour-30*time.Minute-123456*time.Microsecond {
+		t.Errorf("RetryAfter = %s, want the time to midnight in UTC", f.RetryAfter)
+	}
+	got, err := b.Standing(t.Context(), bill)
+	must(t, err)
+	if got.Spent != 100 || got.Left() != 0 || got.Label != "2026-11-25" {
+		t.Errorf("Standing = %+v, want 100 spent on 2026-11-25", got)
+	}
+}
+
+func budgetChanges(t *testing.T, s Stores, clock *Clock) {
+	b, _ := process(t, s, "a", clock.Now)
+	bill := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 6400, Period: key.Monthly}}
+	h, err := b.Reserve(t.Context(), 10, bill) // A block is in hand.
+	must(t, err)
+	h.Settle(10)
+	bill.Limit = 15
+	_, err = b.Reserve(t.Context(), 6, bill)
+	wantCode(t, "beyond a lowered limit", err, fault.BudgetExceeded)
+	bill.Limit = 16
+	h, err = b.Reserve(t.Context(), 6, bill)
+	must(t, err)
+	h.Settle(6)
+	free, err := b.Reserve(t.Context(), 0, bill) // A model without a price tag costs nothing.
+	must(t, err)
+	free.Settle(0)
+}
