@@ -16,7 +16,7 @@ func levels() [][]string {
 		{"internal/value", "internal/key", "internal/config", "internal/local"},
 		{"internal/limit", "internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage"},
 		{"internal/schema/lowering", "internal/schema/compat", "internal/schema/infer", "internal/repair/damage", "internal/provider/providertest/instance"},
-		{"internal/dialect", "internal/schema/lint"},
+		{"internal/dialect", "internal/schema/lint", "internal/schema/missing"},
 		{"internal/prompt", "internal/provider", "internal/registry"},
 		{"internal/template"},
 		{"internal/router"},

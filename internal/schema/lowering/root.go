@@ -48,8 +48,13 @@ func onlyObjects(root, s value.Value, depth int) bool {
 
 // wrapShown wraps a schema that is not lowered: for a forced tool and for the prompt. Its local references are set below the new root.
 func wrapShown(s value.Value) value.Value {
-	const place = "/properties/" + rootName
-	s = rewrite(s, func(node value.Value) value.Value {
+	s = below(s, "/properties/"+rootName)
+	return closedObject([]value.Member{{Name: rootName, Value: s}}, "")
+}
+
+// below sets a schema's local references to a place below another root.
+func below(s value.Value, place string) value.Value {
+	return rewrite(s, func(node value.Value) value.Value {
 		if ref, ok := node.Get("$ref"); ok && len(ref.Text()) > 0 && ref.Text()[0] == '#' {
 			if text := ref.Text(); text == "#" || text[1] == '/' {
 				return node.With("$ref", value.String("#"+place+text[1:]))
@@ -57,7 +62,6 @@ func wrapShown(s value.Value) value.Value {
 		}
 		return node
 	})
-	return closedObject([]value.Member{{Name: rootName, Value: s}}, "")
 }
 
 // localPointer gives the JSON pointer that a reference means within its own document.
