@@ -50,7 +50,7 @@ func (s *Server) analyze(c *call) error {
 			return idempotency.Response{}, c.failed(err)
 		}
 		c.id = answer.RequestID
-		return idempotency.Response{Status: http.StatusOK, ContentType: mediaJSON, Body: append(answer.Append(make([]byte, 0, 2048)), '\n')}, nil
+		return idempotency.Response{Status: http.StatusOK, ContentType: mediaJSON, Body: append(answer.Append(make([]byte, 0, len(answer.Data)+1024)), '\n')}, nil
 	})
 }
 

@@ -80,7 +80,7 @@ func (s *Server) validated(ctx context.Context, c *call, a pipeline.Admission, q
 	c.id = answer.RequestID
 	reply := replyOf(answer)
 	reply.Model = answer.Model
-	reply.Text = answer.Valid.Value().String()
+	reply.Text = answer.Data
 	return idempotency.Response{Status: http.StatusOK, ContentType: mediaJSON, Body: q.Whole(&reply)}, nil
 }
 

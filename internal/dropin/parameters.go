@@ -130,7 +130,7 @@ func check(f dialect.Format, body value.Value, translated bool) (faults []fault.
 	table := Parameters(f)
 	for name, v := range body.Members() {
 		i := slices.IndexFunc(table, func(p Parameter) bool { return p.Name == name })
-		if v.IsNull() || i >= 0 && slices.Contains(table[i].Neutral, v.String()) {
+		if v.IsNull() || i >= 0 && len(table[i].Neutral) > 0 && slices.Contains(table[i].Neutral, v.String()) {
 			continue
 		}
 		switch {

@@ -19,7 +19,7 @@ func (a *Answer) Append(dst []byte) []byte {
 		dst = value.AppendQuoted(dst, a.ClientRequestID)
 	}
 	dst = append(dst, `,"data":`...)
-	dst = a.Valid.Value().Append(dst)
+	dst = append(dst, a.Data...)
 	dst = append(dst, `,"output_format":`...)
 	dst = value.AppendQuoted(dst, a.Format)
 	if a.Format != "json" {

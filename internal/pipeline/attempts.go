@@ -245,7 +245,7 @@ func (s attempts) learn(t *series) {
 // result puts together what is known of a valid answer.
 func (s attempts) result(t *series, r raised, valid schema.Valid) *Result {
 	res := &Result{
-		valid: valid, repairs: r.read.Repairs, coercions: r.coercions, reasks: t.reasked, mode: r.plan.lowered.Mode,
+		valid: valid, data: valid.Value().String(), repairs: r.read.Repairs, coercions: r.coercions, reasks: t.reasked, mode: r.plan.lowered.Mode,
 		provider: r.candidate.Provider.Name(), model: r.candidate.Model.Name,
 		attempts: slices.Clone(t.exchange.attempts), asked: t.exchange.asked,
 	}

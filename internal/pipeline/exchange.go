@@ -82,6 +82,7 @@ type raised struct {
 // Result is a valid answer with its story: what identical requests share and the cache keeps.
 type Result struct {
 	valid            schema.Valid
+	data             string // the value as JSON: answer, history and cache have it
 	repairs          []repair.Repair
 	coercions        []schema.Coercion
 	reasks           int
@@ -122,8 +123,10 @@ type Answer struct {
 	RequestID       string
 	ClientRequestID string
 	Valid           schema.Valid
-	Format          string
-	Output          string // the rendered text; empty for json
+	// Data is Valid's value as JSON.
+	Data   string
+	Format string
+	Output string // the rendered text; empty for json
 	// Template is the template that the request named, as name@version; empty without one.
 	Template   string
 	Validation Validation

@@ -71,9 +71,10 @@ func (f found) tags() []cache.Tag {
 // entry writes what is kept of a result: the value and what explains it. Attempts and costs belong to the request that paid for them.
 func (f found) entry() []byte {
 	res := f.result
-	dst := make([]byte, 0, 1024)
+	const beside = 512 // About what stands beside the data.
+	dst := make([]byte, 0, len(res.data)+beside)
 	dst = append(dst, `{"data":`...)
-	dst = res.valid.Value().Append(dst)
+	dst = append(dst, res.data...)
 	dst = append(dst, `,"provider":`...)
 	dst = value.AppendQuoted(dst, res.provider)
 	dst = append(dst, `,"model":`...)
@@ -111,6 +112,7 @@ func (f *found) restore(entry []byte) bool {
 	if res.valid, err = schema.Restore(f.schema, f.schema.Reorder(data)); err != nil {
 		return false
 	}
+	res.data = res.valid.Value().String()
 	res.provider, res.model = text(v, "provider"), text(v, "model")
 	res.mode = lowering.Mode(text(v, "mode"))
 	res.reasks = int(number(v, "reasks"))

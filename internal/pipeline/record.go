@@ -78,7 +78,7 @@ func (o outcome) answered(r *usage.Record) {
 	r.Processing, r.Overhead = a.Processing, a.Overhead
 	r.Validation = a.Validation.Append(nil)
 	if !r.Private {
-		r.Answer = a.Valid.Value().String()
+		r.Answer = a.Data
 	}
 }
 

@@ -13,7 +13,7 @@ type report struct{}
 func (report) do(_ context.Context, f found) (*Answer, error) {
 	res := f.result
 	a := &Answer{
-		RequestID: f.id, ClientRequestID: f.prompt.ClientRequestID, Valid: res.valid, Format: f.prompt.Format.String(),
+		RequestID: f.id, ClientRequestID: f.prompt.ClientRequestID, Valid: res.valid, Data: res.data, Format: f.prompt.Format.String(),
 		Validation: Validation{
 			Repairs: res.repairs, Coercions: res.coercions, Reasks: res.reasks, Schema: schemaName(f.schema), Mode: res.mode,
 		},
