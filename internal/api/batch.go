@@ -24,6 +24,8 @@ type BatchRequest struct {
 	Schema  wantedShape   `json:"schema,omitempty" doc:"The schema of the items that bring none."`
 	Format  string        `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"The format of the items that bring none."`
 	Options Options       `json:"options,omitempty" doc:"Options of all items. An item's own win, field by field."`
+	// Template has its parameters in the items.
+	Template templateRefShape `json:"template,omitempty" doc:"The template of the items that bring parameters, and neither a text nor a template of their own."`
 }
 
 // BatchPrompt is one prompt of a batch: a request of /v1/analyze without stream, with a name.
