@@ -63,6 +63,22 @@ type Model struct {
 	MaxOutputTokens *int `json:"max_output_tokens"`
 	// Price is nil where it is not known.
 	Price *Price `json:"price"`
+	// Tier is the quality from 1 to 3, 3 the best; nil where it is not known.
+	Tier   *int   `json:"tier"`
+	Region string `json:"region,omitempty"`
+	// Learned is what the team's own requests have taught of its schemas at this model.
+	Learned []Lesson `json:"learned"`
+}
+
+// Lesson is what requests have taught of one schema at a model; older attempts weigh less.
+type Lesson struct {
+	Schema    string       `json:"schema"`
+	Attempts  int64        `json:"attempts"`
+	PassRate  float64      `json:"pass_rate"`
+	ReaskRate float64      `json:"reask_rate"`
+	CostUSD   *json.Number `json:"cost_usd"` // nil where it is not known
+	LatencyMS float64      `json:"latency_ms"`
+	UpdatedAt time.Time    `json:"updated_at"`
 }
 
 // Capability is what a model can do; Modes are modes of structured output, the best first.

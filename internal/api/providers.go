@@ -49,6 +49,9 @@ type Model struct {
 	ContextWindow   *int        `json:"context_window" doc:"Bound of input and output in tokens, null where it is not known."`
 	MaxOutputTokens *int        `json:"max_output_tokens" doc:"Bound of the output in tokens, null where it is not known."`
 	Price           *ModelPrice `json:"price" doc:"US dollars per million tokens, null where it is not known."`
+	Tier            *int        `json:"tier" doc:"Quality from 1 to 3, 3 the best, null where it is not known."`
+	Region          string      `json:"region,omitempty" doc:"Where the data are processed, as the configuration says."`
+	Learned         []Lesson    `json:"learned" doc:"What the team's own requests have taught of its schemas at this model, the newest first, at most 20."`
 }
 
 // Capability is what a model can do.
@@ -120,7 +123,9 @@ func (s *Server) listModels(c *call) error {
 	for _, p := range s.deps.Pool.Providers() {
 		for _, m := range p.Models() {
 			if c.caller.MayUse(p.Name(), m.Name) {
-				out.Data = append(out.Data, describeModel(p, &m))
+				one := describeModel(p, &m)
+				one.Learned = s.lessons(c.caller.Team, p.Name(), m.Name)
+				out.Data = append(out.Data, one)
 			}
 		}
 	}
@@ -132,7 +137,7 @@ func describeModel(p *provider.Provider, m *provider.Model) Model {
 	out := Model{
 		ID: p.Name() + "/" + m.Name, Object: "model", OwnedBy: p.Name(), Provider: p.Name(), Model: m.Name,
 		Capability:    Capability{Modes: []string{}, Vision: able.Vision, Reasoning: able.Reasoning, Logprobs: able.Logprobs},
-		ContextWindow: known(able.Context), MaxOutputTokens: known(able.MaxOutput),
+		ContextWindow: known(able.Context), MaxOutputTokens: known(able.MaxOutput), Tier: known(m.Tier), Region: p.Region(),
 	}
 	for _, mode := range p.Dialect().Profile(able).Modes() {
 		out.Capability.Modes = append(out.Capability.Modes, string(mode))
@@ -176,6 +181,8 @@ func docModels() operation {
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Models](), "The models.", example(`{"object": "list", "data": [{"id": "openai/gpt-4.1-mini", "object": "model",
 			"created": 0, "owned_by": "openai", "provider": "openai", "model": "gpt-4.1-mini",
 			"capability": {"modes": ["strict", "json"], "vision": true, "reasoning": false, "logprobs": true}, "context_window": 1047576, "max_output_tokens": 32768,
-			"price": {"input": 0.4, "cached_input": 0.1, "cache_write": 0.4, "output": 1.6, "reasoning": 1.6, "above": []}}]}`))},
+			"price": {"input": 0.4, "cached_input": 0.1, "cache_write": 0.4, "output": 1.6, "reasoning": 1.6, "above": []}, "tier": 2,
+			"learned": [{"schema": "invoice@3", "attempts": 412, "pass_rate": 0.9876, "reask_rate": 0.0121, "cost_usd": 0.00042, "latency_ms": 840.2,
+			"updated_at": "2026-11-26T10:00:00Z"}]}]}`))},
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/relay"
+	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/template"
 	"github.com/promptd/promptd/internal/usage"
 )
@@ -74,6 +75,7 @@ type Deps struct {
 	Pipeline    *pipeline.Pipeline
 	Relay       *relay.Relay
 	Pool        *provider.Pool
+	Learned     *router.Learned
 	Schemas     *registry.Registry
 	Templates   *template.Library
 	Keys        *key.Issuer

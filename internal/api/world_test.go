@@ -145,8 +145,9 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			must(err)
 		},
 	})
+	learned := router.NewLearned()
 	pipe, err := pipeline.New(pipeline.Deps{
-		Pool: pool, Router: router.New(router.Config{Learned: router.NewLearned()}), Schemas: compiled, Registry: w.schemas, Templates: w.library, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
+		Pool: pool, Router: router.New(router.Config{Learned: learned}), Schemas: compiled, Registry: w.schemas, Templates: w.library, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
 		Meter: unmeasured{}, NewID: newID,
 		Settings: func() pipeline.Settings {
 			return pipeline.Settings{PromptChars: want.promptChars, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
@@ -160,7 +161,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			Settings: func() pipeline.Settings {
 				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 			},
-		}), Pool: pool, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		}), Pool: pool, Learned: learned, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

@@ -65,6 +65,7 @@ type App struct {
 	verifier  *key.Verifier
 	pool      *provider.Pool
 	learned   *router.Learned
+	router    *router.Router
 	transport *http.Transport
 	tokens    *googletoken.Tokens
 	local     *localModel
@@ -184,7 +185,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	templates := a.library(schemas, answers)
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	if a.pipe, err = pipeline.New(pipeline.Deps{
-		Pool: a.pool, Router: router.New(router.Config{Learned: a.learned}),
+		Pool: a.pool, Router: a.router,
 		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
 		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline },
 	}); err != nil {
@@ -193,7 +194,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	a.atEnd("pipeline", func(context.Context) error { a.pipe.Close(); return nil })
 
 	if a.server, err = api.New(api.Deps{
-		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.Keys(), Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.History(), Recorded: history,
+		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Learned: a.learned, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.Keys(), Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.History(), Recorded: history,
 		Cache: answers, Limiter: counted, Door: a.door, Idempotency: once, Watch: watch{a.seen}, Metrics: a.seen.Metrics.Handler(),
 		Checks: a.checks(), Log: a.log, NewID: newID, Settings: func() api.Settings { return a.settings.Load().api }, Version: env.Version,
 	}); err != nil {
