@@ -243,14 +243,11 @@ func Size(c dialect.Call) int {
 			n += len(p.Text) + len(p.Text)/8 + len(p.Image) + 64
 		}
 	}
-	return n + schemaSize(c.Output.Schema)
-}
-
-// schemaSize is the length of a value's text, but for escapes.
-func schemaSize(v value.Value) int {
-	n := len(v.Text()) + 6
-	for i := range v.Len() {
-		n += len(v.NameAt(i)) + 4 + schemaSize(v.At(i))
+	if c.Output.Schema.Kind() == value.KindObject {
+		n += usualSchema
 	}
 	return n
 }
+
+// usualSchema is the length of most schemas' text. To measure each took longer than to grow the buffer for those that are longer.
+const usualSchema = 2048
