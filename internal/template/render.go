@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/prompt"
@@ -158,7 +159,7 @@ func (c *Compiled) Longest(parameters value.Value) (name string, characters int)
 		if v.Kind() == value.KindArray || v.Kind() == value.KindObject {
 			text = v.String()
 		}
-		if n := len([]rune(text)); n > characters || name == "" {
+		if n := utf8.RuneCountInString(text); n > characters || name == "" {
 			name, characters = p.Name, n
 		}
 	}
