@@ -34,7 +34,7 @@ func (s attempts) afterFault(t *series, p planned, err error) error {
 	}
 	s.tell(t) // Before the pause: who listens sees at once what happened.
 	f, rule, m := providerFault(failed), provider.RuleOf(failed.Outcome), t.way.mark()
-	if failed.Outcome == dialect.SchemaRejected && s.planner.demote(p.candidate, t.schema, p.plan.lowered.Mode) {
+	if failed.Outcome == dialect.SchemaRejected && s.planner.demote(p.candidate, t.sent(), p.plan.lowered.Mode) {
 		t.messages = nil // Another mode says the schema in other words, or at all.
 		t.why = "the service refused the schema: another mode"
 		return t.fail(again, f)
@@ -148,6 +148,9 @@ func (s attempts) reask(t *series, p parsed, report schema.Report) error {
 	messages, rendered := p.plan.meta.Reask(p.plan.meta.Messages(t.prompt), clipped(p.reply.Text), report)
 	if rendered != nil {
 		return t.fail(stop, rendered)
+	}
+	if t.form != nil {
+		report = inForm(report)
 	}
 	t.messages = messages
 	t.here++

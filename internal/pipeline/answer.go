@@ -22,7 +22,7 @@ func (a *Answer) Append(dst []byte) []byte {
 	dst = append(dst, a.Data...)
 	dst = append(dst, `,"output_format":`...)
 	dst = value.AppendQuoted(dst, a.Format)
-	if a.Format != "json" {
+	if a.Format != "json" && a.Valid.OK() {
 		dst = append(dst, `,"output":`...)
 		dst = value.AppendQuoted(dst, a.Output)
 	}
@@ -30,7 +30,12 @@ func (a *Answer) Append(dst []byte) []byte {
 		dst = append(dst, `,"template":`...)
 		dst = value.AppendQuoted(dst, a.Template)
 	}
-	dst = append(dst, `,"validation_status":"passed","validation":`...)
+	dst = append(dst, `,"validation_status":`...)
+	dst = value.AppendQuoted(dst, a.Status())
+	if !a.Valid.OK() {
+		dst = a.appendQuestions(dst)
+	}
+	dst = append(dst, `,"validation":`...)
 	dst = a.Validation.Append(dst)
 	dst = append(dst, `,"original_language":`...)
 	if a.Language != nil {
@@ -73,6 +78,23 @@ func (a *Answer) Append(dst []byte) []byte {
 	dst = append(dst, `,"overhead_ms":`...)
 	dst = provider.AppendMillis(dst, a.Overhead)
 	return append(dst, '}')
+}
+
+// appendQuestions writes what to ask the person, and what to go on with.
+func (a *Answer) appendQuestions(dst []byte) []byte {
+	dst = append(dst, `,"questions":[`...)
+	for i, q := range a.Questions {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = value.AppendQuoted(append(dst, `{"pointer":`...), q.Pointer)
+		dst = append(value.AppendQuoted(append(dst, `,"question":`...), q.Text), '}')
+	}
+	dst = append(dst, `],"state":`...)
+	if a.State == "" {
+		return append(dst, `null`...)
+	}
+	return value.AppendQuoted(dst, a.State)
 }
 
 // mostRepairs bounds the repairs that a report shows: a model that ran away needs one in each line.

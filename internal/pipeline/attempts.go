@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
@@ -121,6 +122,12 @@ func (s attempts) attempt(ctx context.Context, t *series) (*Result, error) {
 		return nil, s.reask(t, read, unraised(err))
 	}
 	if t.partial != nil {
+	switch {
+	case len(shaped.said.Questions) > 0:
+		return s.incomplete(t, shaped)
+	case t.form != nil && !shaped.said.Answered:
+		return nil, s.reask(t, read, unasked(t.form, shaped.said))
+	}
 		shaped.value, shaped.coercions = t.partial.keep(shaped.value, shaped.coercions)
 		shaped.value = r.schema.Reorder(shaped.value)
 	}
@@ -139,6 +146,19 @@ func (s attempts) attempt(ctx context.Context, t *series) (*Result, error) {
 }
 
 // plan prepares the call to the candidate under way.
+// incomplete ends the series where the text does not say what the schema requires: with questions, or with a fault that tells what is missing.
+func (s attempts) incomplete(t *series, r raised) (*Result, error) {
+	t.outcome(dialect.OK)
+	if t.prompt.Options.Missing != prompt.MissingAsk || t.dialogue != nil && len(t.dialogue.Rounds) >= mostRounds {
+		s.meter.Judged("failed")
+		return nil, s.missed(t, r)
+	}
+	s.meter.Judged(NeedsInput)
+	res := s.result(t, r, schema.Valid{})
+	res.questions, res.confidence, res.confidenceSource = r.said.Questions, 0, ""
+	return res, nil
+}
+
 func (s attempts) plan(_ context.Context, t *series) (planned, error) {
 	p, err := s.planFor(t, t.way.at, t.messages)
 	t.messages = p.messages
@@ -147,9 +167,9 @@ func (s attempts) plan(_ context.Context, t *series) (planned, error) {
 
 // planFor prepares a call to a candidate: the schema lowered for it, and the conversation; nil begins anew.
 func (s attempts) planFor(t *series, place int, messages []dialect.Message) (planned, error) {
-	p := planned{exchange: t.exchange, schema: t.schema, candidate: t.way.order.Choices[place].Candidate, room: t.room, messages: messages}
+	p := planned{exchange: t.exchange, schema: t.schema, form: t.form, candidate: t.way.order.Choices[place].Candidate, room: t.room, messages: messages}
 	var err error
-	if p.plan, err = s.planner.plan(p.candidate, t.schema); err != nil {
+	if p.plan, err = s.planner.plan(p.candidate, t.schema, t.form); err != nil {
 		return p, err
 	}
 	p.capped = !t.uncapped && p.plan.capped

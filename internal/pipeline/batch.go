@@ -17,6 +17,9 @@ import (
 // providers' own limits hold below it. It is several full batches: one alone never waits.
 const mostBatched = 512
 
+// longestWait bounds how long an item waits for one of its caller's places: whoever holds them may have requests of the longest time limit, one behind the other.
+const longestWait = time.Hour
+
 // Done is what became of one item of a batch: an answer, or why there is none.
 type Done struct {
 	Answer *Answer
@@ -25,7 +28,8 @@ type Done struct {
 
 // Summary counts a batch.
 type Summary struct {
-	Total, Passed, Failed int
+	// NeedsInput counts the items whose text does not say enough, and that ask back.
+	Total, Passed, Failed, NeedsInput int
 	// Cost is unknown where one item's is. Answers of the cache, and those that joined an identical request, cost nothing.
 	Cost       provider.Cost
 	Processing time.Duration
@@ -77,7 +81,11 @@ func (s *Summary) count(d *Done) {
 	var failure *Failure
 	switch {
 	case d.Err == nil:
-		s.Passed++
+		if d.Answer.Valid.OK() {
+			s.Passed++
+		} else {
+			s.NeedsInput++
+		}
 		if !d.Answer.Cached && !d.Answer.Coalesced {
 			s.Cost = s.Cost.Plus(d.Answer.Cost)
 		}

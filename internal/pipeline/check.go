@@ -15,9 +15,18 @@ func (s check) do(_ context.Context, n normalised) (checked, error) {
 	if most == 0 {
 		most = s.settings().PromptChars
 	}
-	if err := prompt.Check(n.characters, most); err != nil {
-		if f := fault.Of(err); n.prompt.Messages != nil && len(f.Entries) > 0 {
-			f.Entries[0].Pointer = "/messages"
+	characters, at := n.characters, "/prompt"
+	switch {
+	case n.dialogue != nil && n.prompt.Continues.Answers != nil:
+		characters, at = n.dialogue.said(), "/answers" // What was said before was within the limit.
+	case n.dialogue != nil:
+		characters = n.dialogue.said()
+	case n.prompt.Messages != nil:
+		at = "/messages"
+	}
+	if err := prompt.Check(characters, most); err != nil {
+		if f := fault.Of(err); len(f.Entries) > 0 {
+			f.Entries[0].Pointer = at
 		}
 		return checked{}, err
 	}

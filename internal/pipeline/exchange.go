@@ -13,6 +13,7 @@ import (
 	"github.com/promptd/promptd/internal/repair"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/lowering"
+	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -30,6 +31,7 @@ type exchange struct {
 	attempts  []provider.Attempt
 	asked     time.Duration // spent at providers and in pauses: not the platform's own
 	report    *Validation   // of the last judged attempt
+	dialogue  *dialogue     // what the request goes on with; nil where it begins
 }
 
 // normalised is an exchange whose texts are normalised.
@@ -45,6 +47,7 @@ type checked struct{ *exchange }
 type resolved struct {
 	*exchange
 	schema     *schema.Schema
+	form       *missing.Form // nil where a model can't say that something is missing
 	candidates []provider.Candidate
 	key        cache.Key
 }
@@ -53,6 +56,7 @@ type resolved struct {
 type planned struct {
 	*exchange
 	schema    *schema.Schema
+	form      *missing.Form
 	candidate provider.Candidate
 	plan      *plan
 	messages  []dialect.Message
@@ -72,9 +76,10 @@ type parsed struct {
 	read repair.Result
 }
 
-// raised is an answer in the caller's shape, coerced.
+// raised is an answer in the caller's shape, coerced. In a form it may say instead what is missing.
 type raised struct {
 	parsed
+	said      missing.Said
 	value     value.Value
 	coercions []schema.Coercion
 }
@@ -97,6 +102,8 @@ type Result struct {
 	asked            time.Duration
 	coalesced        bool
 	account          *account // nil where the call was not shared
+	// questions stand for the value where something is missing.
+	questions []missing.Question
 }
 
 // found is a result with where it came from.
@@ -144,6 +151,23 @@ type Answer struct {
 	CacheKey         string
 	Processing       time.Duration
 	Overhead         time.Duration
+	// Questions stand for the value where the text does not say what the schema requires; State is what to go on with, empty where it would be too long.
+	Questions []missing.Question
+	State     string
+}
+
+// The states of an answer.
+const (
+	Passed     = "passed"
+	NeedsInput = "needs_input"
+)
+
+// Status says whether the answer passed, or needs input.
+func (a *Answer) Status() string {
+	if a.Valid.OK() {
+		return Passed
+	}
+	return NeedsInput
 }
 
 // Failure is a request that got no answer: the fault, and what was tried.

@@ -44,8 +44,8 @@ func (s lookup) get(ctx context.Context, r resolved) (found, error) {
 }
 
 func (s lookup) put(ctx context.Context, f found) (struct{}, error) {
-	if f.result.coalesced {
-		return struct{}{}, nil // Whoever made the call keeps it.
+	if f.result.coalesced || !f.result.valid.OK() {
+		return struct{}{}, nil // Whoever made the call keeps it; and nobody keeps questions.
 	}
 	err := s.tier.Put(ctx, f.key, f.entry(), f.prompt.Options.CacheTTL, f.tags()...)
 	if err != nil {

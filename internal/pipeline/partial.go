@@ -5,6 +5,7 @@ import (
 
 	"github.com/promptd/promptd/internal/repair"
 	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -44,6 +45,9 @@ func (p *partial) add(ctx context.Context, text string) error {
 		return ctx.Err()
 	}
 	raised, ok := p.plan.lowered.RaisePart(snapshot)
+	if ok && p.form != nil {
+		raised, ok = missing.Begun(snapshot, raised)
+	}
 	if !ok {
 		return ctx.Err() // Not yet in a shape that can be shown.
 	}

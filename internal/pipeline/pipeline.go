@@ -50,6 +50,8 @@ type Deps struct {
 	Settings func() Settings
 }
 
+	// StateKey seals what requests go on with: StateKeyBytes bytes that outlive the process. Without it no other process takes the states of this one.
+	StateKey []byte
 // Settings are the configured bounds that a reload may change.
 type Settings struct {
 	// PromptChars is limits.prompt_chars, for keys that have no limit of their own.
@@ -84,6 +86,7 @@ type Pipeline struct {
 	steps   steps
 	batched chan struct{} // one for each item of a batch under way: its capacity is mostBatched
 }
+	states  states
 
 // New makes a pipeline.
 func New(d Deps) (*Pipeline, error) {
@@ -94,16 +97,21 @@ func New(d Deps) (*Pipeline, error) {
 	p := &Pipeline{
 		deps:      d,
 		admit:     admit{limiter: d.Limiter, meter: d.Meter},
+	states, err := newStates(d.StateKey)
+	if err != nil {
+		return nil, err
+	}
 		expand:    expand{templates: d.Templates, settings: d.Settings},
 		check:     check{settings: d.Settings},
-		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings, registry: d.Registry},
+		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings, registry: d.Registry, forms: newForms()},
 		lookup:    lookup{tier: d.Cache, meter: d.Meter},
 		detect:    detect{detector: d.Language},
 		record:    record{history: d.History, settings: d.Settings},
 		steps:     newSteps(d.Meter),
 		coalesce:  coalesce{},
 		normalise: normalise{},
-		report:    report{},
+		report:    report{states},
+		states:    states,
 		batched:   make(chan struct{}, mostBatched),
 	}
 	p.attempts = newAttempts(d, &p.steps)
@@ -168,16 +176,24 @@ func (p *Pipeline) run(ctx context.Context, a Admission, q prompt.Prompt, emit f
 func (p *Pipeline) answer(client context.Context, x *exchange) (*Answer, error) {
 	if x.prompt.Template != nil {
 		if _, err := do(client, &p.steps.expand, p.expand.do, x); err != nil {
-			return nil, faultOf(client, err)
+			return nil, ofState(x, faultOf(client, err))
 		}
 	}
 	ctx, cancel := context.WithTimeout(client, x.prompt.Options.Timeout)
 	defer cancel()
+	if x.prompt.Continues != nil {
+		if err := p.resume(x); err != nil {
+			return nil, ofState(x, err)
+		}
+	}
 	a, err := p.walk(client, ctx, x)
 	if err != nil {
-		return nil, faultOf(ctx, err)
+		return nil, ofState(x, faultOf(ctx, err))
 	}
 	return a, nil
+	if x.dialogue != nil {
+		x.prompt.Messages, x.prompt.Text = x.dialogue.turns(&x.prompt), ""
+	}
 }
 
 // walk takes the steps one after the other; client and ctx are those of share.

@@ -11,6 +11,7 @@ import (
 	"github.com/promptd/promptd/internal/repair"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/lowering"
+	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -69,7 +70,11 @@ func newPlanner(meta *prompt.Writer) *planner {
 	}
 }
 
-func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) {
+// plan makes the plan of a schema, or of its form where there is one.
+func (s *planner) plan(c provider.Candidate, sch *schema.Schema, form *missing.Form) (*plan, error) {
+	if form != nil {
+		sch = form.Schema()
+	}
 	k := planKey{c.Model, sch.Hash()}
 	if p, ok := s.plans.GetIfPresent(k); ok {
 		return p, nil
@@ -82,13 +87,21 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) 
 		// JSON mode says just that; a closed form would have to spell the members out as pairs.
 		profile = profile.Only(modes[slices.Index(modes, lowering.JSON):]...)
 	}
-	lowered := lowering.Lower(sch, profile)
-	p := &plan{lowered: lowered, bounded: lowered.Capped()}
+	p := &plan{}
 	var err error
-	p.capped = !value.Identical(p.bounded, lowered.Schema)
-	if p.meta, err = s.meta.Write(sch, lowered, c.Model.Capability.Small); err != nil {
+	if form != nil {
+		p.lowered = form.Lower(profile)
+		p.meta, err = s.meta.WriteAsking(form, p.lowered, c.Model.Capability.Small)
+	} else {
+		p.lowered = lowering.Lower(sch, profile)
+		p.meta, err = s.meta.Write(sch, p.lowered, c.Model.Capability.Small)
+	}
+	if err != nil {
 		return nil, err
 	}
+	lowered := p.lowered
+	p.bounded = lowered.Capped()
+	p.capped = !value.Identical(p.bounded, lowered.Schema)
 	p.shape = repair.ShapeOf(lowered.Schema) // What the model answers in: what is sent, or what it is shown.
 	if lowered.Schema.IsNull() {
 		p.shape = repair.ShapeOf(lowered.Shown)
@@ -97,7 +110,7 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema) (*plan, error) 
 	return p, nil
 }
 
-// demote takes the mode that a provider refused for a schema out of its plan; false where no mode is left. Of requests that were refused at the same time
+// demote takes the mode that a provider refused for what was sent out of its plan; false where no mode is left. Of requests that were refused at the same time
 // the first does it: the others go on with the plan that came of it.
 func (s *planner) demote(c provider.Candidate, sch *schema.Schema, mode lowering.Mode) bool {
 	if mode == lowering.Prompt {

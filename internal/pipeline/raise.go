@@ -13,9 +13,17 @@ func (s raise) do(_ context.Context, p parsed) (raised, error) {
 	if err != nil {
 		return raised{}, err
 	}
+	r := raised{parsed: p}
+	if p.form != nil {
+		r.said = p.form.Open(v)
+		if v = r.said.Answer; len(r.said.Questions) > 0 || !r.said.Answered {
+			return r, nil
+		}
+	}
 	v, coercions := p.schema.Coerce(v, p.prompt.Options.Coercion)
 	for _, c := range coercions {
 		s.meter.Coerced(c.Kind)
 	}
-	return raised{p, p.schema.Reorder(v), coercions}, nil
+	r.value, r.coercions = p.schema.Reorder(v), coercions
+	return r, nil
 }

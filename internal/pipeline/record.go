@@ -68,7 +68,7 @@ const mostRecording = 10 * time.Second
 
 func (o outcome) answered(r *usage.Record) {
 	a := o.answer
-	r.Status, r.ValidationStatus = http.StatusOK, "passed"
+	r.Status, r.ValidationStatus = http.StatusOK, a.Status()
 	r.Provider, r.Model, r.DialectMode = a.Provider, a.Model, string(a.Validation.Mode)
 	r.Cached, r.Coalesced = a.Cached, a.Coalesced
 	if a.Language != nil {

@@ -8,9 +8,9 @@ import (
 )
 
 // report makes the answer: the value rendered in the wanted format, with everything that explains it.
-type report struct{}
+type report struct{ states states }
 
-func (report) do(_ context.Context, f found) (*Answer, error) {
+func (s report) do(_ context.Context, f found) (*Answer, error) {
 	res := f.result
 	a := &Answer{
 		RequestID: f.id, ClientRequestID: f.prompt.ClientRequestID, Valid: res.valid, Data: res.data, Format: f.prompt.Format.String(),
@@ -25,7 +25,13 @@ func (report) do(_ context.Context, f found) (*Answer, error) {
 	if f.prompt.Template != nil {
 		a.Template = f.prompt.Template.Ref
 	}
-	if f.prompt.Format != render.JSON {
+	if !res.valid.OK() {
+		state, err := s.states.seal(f.who.Team, f.next(time.Now()))
+		if err != nil {
+			return nil, err
+		}
+		a.Questions, a.State = res.questions, state
+	} else if f.prompt.Format != render.JSON {
 		a.Output = f.prompt.Format.Text(res.valid.Value())
 	}
 	if res.confidenceSource != "" {

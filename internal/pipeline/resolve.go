@@ -36,6 +36,7 @@ type resolve struct {
 	pool     *provider.Pool
 	settings func() Settings
 	registry Registry
+	forms    *forms
 }
 
 func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
@@ -45,6 +46,16 @@ func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
 		return r, err
 	}
 	r.schema, c.exchange.schema = compiled, compiled
+	if r.dialogue != nil {
+		if err := r.dialogue.goesOn(compiled); err != nil {
+			return r, err
+		}
+	}
+	if c.prompt.Options.Missing != prompt.MissingNull && !c.prompt.Conversation {
+		if r.form, err = s.forms.of(compiled); err != nil {
+			return r, err
+		}
+	}
 	candidates, err := candidates(s.pool, c.exchange.question(""))
 	if err != nil {
 		return r, err
@@ -91,6 +102,9 @@ func cacheKey(r resolved) cache.Key {
 	b.Text("coercion", o.Coercion.String())
 	b.Bool("confidence", o.IncludeConfidence)
 	b.Bool("language", o.LanguageDetection)
+	if r.form != nil {
+		b.Text("missing", o.Missing.String())
+	}
 	if r.prompt.Conversation {
 		b.Bool("conversation", true)
 	}

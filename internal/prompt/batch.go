@@ -101,9 +101,10 @@ func (i *Item) read(d Defaults) {
 		i.Fault = fault.Invalid(i.place+"/stream", "unsupported", "an item of a batch can't be streamed", "Leave stream out, or send the prompt to /v1/analyze.")
 		return
 	}
+	_, continues := whole.Get("state")
 	for _, field := range shared() {
 		common, ok := i.among.Get(field)
-		if !ok {
+		if !ok || continues { // A state holds what was asked for.
 			continue
 		}
 		own, has := whole.Get(field)

@@ -55,7 +55,14 @@ func roleOf(name string) dialect.Role {
 }
 
 // ReadOptions reads the options of a request whose format is not promptd's own, from the object that holds them there.
-func ReadOptions(r *body.Reader, d Defaults) Options { return readOptions(r, d) }
+// Such a format has no room for questions, so that nobody is asked back there.
+func ReadOptions(r *body.Reader, d Defaults) Options {
+	o := readOptions(r, d)
+	if o.Missing != MissingNull {
+		r.Fault("missing", "unsupported", "this endpoint can't ask back", "Leave it out, or use POST /v1/analyze.")
+	}
+	return o
+}
 
 // IsImage tells whether a URL is one of the data: URLs that image parts may have.
 func IsImage(url string) bool { return isDataURL(url) }

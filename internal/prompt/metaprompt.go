@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/lowering"
+	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -70,6 +72,9 @@ type view struct {
 	Examples      []string
 	// AnyObject says that the schema asks for an object and for nothing else.
 	AnyObject bool
+	// Askable are the places that may be said to be missing, Within those that are wanted only where what contains them is there. Where there are any, the
+	// answer has the form of package missing.
+	Askable, Within []string
 }
 
 // Bounds of what is said beside the schema, so that a meta-prompt stays small whatever the schema holds.
@@ -83,7 +88,24 @@ const (
 // Write renders the meta-prompt of a schema lowered for a model. Schema and constraints are said once: either here, or in the schema that the
 // provider shows the model, with the constraints that it does not enforce in the descriptions. Only what those leave out is said here.
 func (w *Writer) Write(s *schema.Schema, l lowering.Lowered, small bool) (MetaPrompt, error) {
-	v := view{NullForAbsent: l.Mode == lowering.Strict, Examples: examples(s, l), AnyObject: AnyObject(s)}
+	return w.write(view{AnyObject: AnyObject(s)}, s, l, small)
+}
+
+// WriteAsking renders the meta-prompt of a form in which a model can say what is missing.
+func (w *Writer) WriteAsking(f *missing.Form, l lowering.Lowered, small bool) (MetaPrompt, error) {
+	var v view
+	for _, p := range f.Places {
+		list := &v.Askable
+		if p.Within {
+			list = &v.Within
+		}
+		*list = append(*list, cmp.Or(p.Pointer(), `"" (the whole answer)`))
+	}
+	return w.write(v, f.Schema(), l, small)
+}
+
+func (w *Writer) write(v view, s *schema.Schema, l lowering.Lowered, small bool) (MetaPrompt, error) {
+	v.NullForAbsent, v.Examples = l.Mode == lowering.Strict, examples(s, l)
 	if l.Shown.IsNull() {
 		v.Residue = unsaid(l.Residue)
 	} else {

@@ -31,9 +31,13 @@ type Prompt struct {
 	SchemaBound bool
 	// Template is the template that stands for the text; nil where there is none.
 	Template *Template
-	Format    render.Format
-	Stream    bool
-	Options   Options
+	// Continues is what goes on where an answer has asked back; the rest is empty then, until the state is read. Nil where nothing does.
+	Continues *Continuation
+	// Body is the request as it was sent.
+	Body    value.Value
+	Format  render.Format
+	Stream  bool
+	Options Options
 	// ClientRequestID is the caller's own id of the request.
 	ClientRequestID string
 }
@@ -70,6 +74,8 @@ type Options struct {
 	Timeout     time.Duration
 	MaxAttempts int
 	Coercion    schema.Mode
+	// Missing says what becomes of what the schema requires and the text does not say.
+	Missing Missing
 	// RedactLogs keeps prompt and answer of this request out of the history.
 	RedactLogs bool
 }

@@ -34,7 +34,12 @@ const (
 // Read makes a Prompt of a request's body. The error is an INVALID_REQUEST that names every field at fault.
 func Read(v value.Value, d Defaults) (Prompt, error) {
 	r := body.Open(v)
-	q := Prompt{Format: render.JSON}
+	q := Prompt{Format: render.JSON, Body: v}
+	if _, continues := v.Get("state"); continues {
+		q.Continues = readContinuation(r, d)
+		q.Stream = r.Bool("stream", false)
+		return q, r.Done()
+	}
 	readText(r, &q, d)
 	readSchema(r, &q)
 	if name := r.Enum("format", "json", "json", "xml", "yaml", "toon"); name != "" {
@@ -42,6 +47,10 @@ func Read(v value.Value, d Defaults) (Prompt, error) {
 	}
 	q.Stream = r.Bool("stream", false)
 	q.Options = readOptions(r.Object("options"), d)
+	r.Value("state") // One that is given was read above.
+	if _, given := r.Value("answers"); given {
+		r.Fault("answers", "required", "answers belong to a state", "Send the state of the answer that asked, too.")
+	}
 	return q, r.Done()
 }
 
@@ -207,15 +216,13 @@ func readOptions(r *body.Reader, d Defaults) Options {
 		RedactLogs:        r.Bool("redact_logs", false),
 		Routing:           r.Enum("routing", "", "least-busy", "cost", "latency", "quality", "weighted"),
 	}
+	o.Missing = readMissing(r)
 	o.Coercion, _ = schema.ParseMode(r.Enum("coercion", "safe", "safe", "off", "lenient"))
 	refuse := func(field, hint string) {
 		r.Fault(field, "unsupported", "this value of "+field+" belongs to a feature that this version of promptd does not have", hint)
 	}
 	if r.Bool("provenance", false) {
 		refuse("provenance", "Leave it out, or send false.")
-	}
-	if r.Enum("missing", "null", "null", "ask") != "null" {
-		refuse("missing", "Leave it out, or send null as a string.")
 	}
 	if v, ok := r.Value("pii"); ok && (v.Kind() != value.KindString || v.Text() != "off") {
 		refuse("pii", "Leave it out, or send off.")

@@ -85,6 +85,8 @@ func TestReadHonoursEveryOption(t *testing.T) {
 		{`{"prompt": "x", "options": {"coercion": "safe"}}`, func(*prompt.Prompt) {}},
 		{`{"prompt": "x", "options": {"coercion": "lenient"}}`, option(func(o *prompt.Options) { o.Coercion = schema.Lenient })},
 		{`{"prompt": "x", "options": {"missing": "null", "pii": "off"}}`, func(*prompt.Prompt) {}},
+		{`{"prompt": "x", "options": {"missing": "ask"}}`, func(q *prompt.Prompt) { q.Options.Missing = prompt.MissingAsk }},
+		{`{"prompt": "x", "options": {"missing": "fail"}}`, func(q *prompt.Prompt) { q.Options.Missing = prompt.MissingFail }},
 		{`{"prompt": "x", "options": {"redact_logs": true}}`, option(func(o *prompt.Options) { o.RedactLogs = true })},
 		{`{"messages": [{"role": "user", "content": "a"}]}`, func(q *prompt.Prompt) {
 			q.Text, q.Messages = "", []prompt.Message{{Role: "user", Parts: []prompt.Part{{Text: "a"}}}}
@@ -106,6 +108,10 @@ func TestReadHonoursEveryOption(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if !value.Equal(got.Body, decoded(t, c.body)) {
+				t.Errorf("Read(%s) keeps %s as the request", c.body, got.Body)
+			}
+			got.Body = want.Body
 			if d := cmp.Diff(want, got, asRead()); d != "" {
 				t.Errorf("Read(%s) (-want +got):\n%s", c.body, d)
 			}
@@ -149,7 +155,7 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"prompt": "x", "promt": "y"}`, [][3]string{{"/promt", "unknown_field", "Did you mean prompt?"}}},
 		{`{"prompt": "x", "zzzzzzzzzz": 1}`, [][3]string{{
 			"/zzzzzzzzzz", "unknown_field",
-			"Known fields: prompt, messages, template, parameters, schema, format, stream, options.",
+			"Known fields: prompt, messages, template, parameters, schema, format, stream, options, state, answers.",
 		}}},
 		{`{"prompt": "x", "a/b~c": 1}`, [][3]string{{"/a~1b~0c", "unknown_field", `there is no field "a/b~c" here`}}},
 		{`{"prompt": "x", "options": {"temprature": 1}}`, [][3]string{{"/options/temprature", "unknown_field", "Did you mean temperature?"}}},
@@ -171,7 +177,15 @@ func TestReadRefusesByName(t *testing.T) {
 		{`{"prompt": "x", "schema": 5}`, [][3]string{{"/schema", "type", "schema must be a JSON Schema object"}}},
 		{`{"prompt": "x", "schema": null}`, [][3]string{{"/schema", "type", "schema must be a JSON Schema object"}}},
 		{`{"prompt": "x", "options": {"provenance": true}}`, [][3]string{{"/options/provenance", "unsupported", "provenance"}}},
-		{`{"prompt": "x", "options": {"missing": "ask"}}`, [][3]string{{"/options/missing", "unsupported", "missing"}}},
+		{`{"prompt": "x", "options": {"missing": "tell"}}`, [][3]string{{"/options/missing", "enum", "missing"}}},
+		{`{"state": ""}`, [][3]string{{"/state", "length", "1 to 262144 bytes"}, {"/prompt", "required", "prompt is missing"}}},
+		{`{"state": 7, "prompt": "x"}`, [][3]string{{"/state", "type", "state is a number"}}},
+		{`{"state": "s", "prompt": "x", "answers": {"/a": "x"}}`, [][3]string{{"/answers", "exclusive", "exclude each other"}}},
+		{`{"state": "s", "prompt": "x", "schema": {}, "options": {}}`, [][3]string{{"/schema", "exclusive", "state and schema"}, {"/options", "exclusive", "state and options"}}},
+		{`{"state": "s", "answers": {}}`, [][3]string{{"/answers", "type", "at least one member"}}},
+		{`{"state": "s", "answers": ["x"]}`, [][3]string{{"/answers", "type", "must be an object"}}},
+		{`{"state": "s", "answers": {"/a/b": 7, "/c": "\u200b"}}`, [][3]string{{"/answers/~1a~1b", "type", "a number"}, {"/answers/~1c", "min_length", "empty"}}},
+		{`{"prompt": "x", "answers": {"/a": "x"}}`, [][3]string{{"/answers", "required", "belong to a state"}}},
 		{`{"prompt": "x", "options": {"missing": null}}`, [][3]string{{"/options/missing", "type", "missing is null"}}},
 		{`{"prompt": "x", "options": {"pii": "mask"}}`, [][3]string{{"/options/pii", "unsupported", "pii"}}},
 		{`{"prompt": "x", "options": {"pii": {"mode": "mask"}}}`, [][3]string{{"/options/pii", "unsupported", "pii"}}},

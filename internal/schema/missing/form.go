@@ -125,7 +125,19 @@ func (f *Form) Lower(p lowering.Profile) lowering.Lowered {
 }
 
 // Question is a place that is missing, with what to ask the person.
-type Question struct{ Pointer, Text string }
+type Question struct {
+	Pointer string `json:"pointer"`
+	Text    string `json:"question"`
+}
+
+// Report is what a model says of places that are missing, in the form: as its own turn in a conversation that goes on.
+func Report(questions []Question) value.Value {
+	list := make([]value.Value, len(questions))
+	for i, q := range questions {
+		list[i] = object(member("pointer", value.String(q.Pointer)), member("question", value.String(q.Text)))
+	}
+	return object(member(missingName, value.Array(list...)))
+}
 
 // Said is an answer in the form, taken apart.
 type Said struct {
@@ -136,6 +148,15 @@ type Said struct {
 	// Answer is the caller's value; Answered says that there is one.
 	Answer   value.Value
 	Answered bool
+}
+
+// Begun gives the caller's value as far as it goes of an answer that is still being written: read is it as it stands, raised in the form. There is none before
+// it is known that nothing is missing, which is when the list has ended empty and something comes behind it.
+func Begun(read, raised value.Value) (answer value.Value, ok bool) {
+	if read.Kind() != value.KindObject || read.Len() < 2 || read.NameAt(0) != missingName || read.At(0).Kind() != value.KindArray || read.At(0).Len() > 0 {
+		return value.Value{}, false
+	}
+	return raised.Get(answerName)
 }
 
 // Bounds of what a model may ask.
