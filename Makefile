@@ -23,7 +23,7 @@ GENERATED := ./internal/config ./internal/observe ./internal/fault ./internal/pr
 GENERATED_TESTS := UpToDate$$|^TestReferencePageIsCurrent$$|^TestCheckedInDocumentIsTheServedOne$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check lint generate verify fuzz bench e2e faulty streams schemathesis local-e2e bench-openai clients clean fmt vet staticcheck arch tidy
+.PHONY: help build run test race check lint generate verify fuzz bench bench-router e2e faulty streams schemathesis local-e2e bench-openai clients clean fmt vet staticcheck arch tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ bench-openai: build ## CPU of a chat completion, relayed and validated, beside a
 
 clients: ## the real clients of OpenAI's API against the built program, all of them; pip and npm fetch them the first time
 	PROMPTD_FULL=1 $(GO) test -count=1 -timeout 30m -v ./test/clients
+
+bench-router: ## the strategies of the router beside each provider alone, under virtual time; the table goes to docs/reference/routing.md
+	$(GO) test -count=1 -v -timeout 10m -run TestManyTogetherAreBetterThanTheBestAlone ./test/router -update
 
 clean: ## remove what was built; data and the local model stay
 	rm -rf $(BIN)

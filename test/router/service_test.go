@@ -39,7 +39,6 @@ type service struct {
 
 	mu   sync.Mutex
 	seen map[uint64]int
-	log  []time.Duration // when calls came, since the beginning
 }
 
 // moment is a time in which a service is another.
@@ -61,7 +60,7 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	at := time.Since(s.began)
-	chance := s.chance(body, at)
+	chance := s.chance(body)
 	s.calls.Add(1)
 	m := s.at(at)
 	if m.dead {
@@ -77,7 +76,7 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 		return respond(r, http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}}, `{"error":{"message":"slow down","type":"requests"}}`), nil
 	}
 	defer s.inside.Add(-1)
-	timer := time.NewTimer(time.Duration(float64(s.median) * math.Exp(m.spread(s)*chance.NormFloat64()) * max(1, m.slower)))
+	timer := time.NewTimer(time.Duration(float64(s.median) * math.Exp(s.spread*chance.NormFloat64()) * max(1, m.slower)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -93,8 +92,6 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 		return respond(r, http.StatusOK, nil, s.completion(`{\"n\":7}`)), nil
 	}
 }
-
-func (m moment) spread(s *service) float64 { return s.spread }
 
 // at gives the service as it is at a time.
 func (s *service) at(now time.Duration) moment {
@@ -114,7 +111,7 @@ func (s *service) at(now time.Duration) moment {
 }
 
 // chance is that of the request's n-th call here.
-func (s *service) chance(body []byte, at time.Duration) *rand.Rand {
+func (s *service) chance(body []byte) *rand.Rand {
 	h := fnv.New64a()
 	fmt.Fprint(h, s.name)
 	var id uint64
@@ -126,7 +123,6 @@ func (s *service) chance(body []byte, at time.Duration) *rand.Rand {
 	if s.seen == nil {
 		s.seen = map[uint64]int{}
 	}
-	s.log = append(s.log, at)
 	_ = binary.Write(h, binary.LittleEndian, [2]uint64{id, uint64(s.seen[id])})
 	s.seen[id]++
 	return rand.New(rand.NewPCG(s.seed, h.Sum64()))

@@ -32,6 +32,7 @@ type world struct {
 	pool     *provider.Pool
 	who      *key.Caller
 	began    time.Time
+	hedge    time.Duration // routing.hedge_after
 }
 
 // account is what the configuration says of a service.
@@ -81,7 +82,7 @@ func newWorld(t *testing.T, strategy string, seed uint64, accounts ...account) *
 		}}),
 		NewID: func() string { return "id" },
 		Settings: func() pipeline.Settings {
-			return pipeline.Settings{PromptChars: 10_000, SchemaBytes: 256 << 10, Strategy: strategy, Backoff: provider.Backoff{Base: 200 * time.Millisecond, Cap: 5 * time.Second}}
+			return pipeline.Settings{PromptChars: 10_000, SchemaBytes: 256 << 10, Strategy: strategy, HedgeAfter: w.hedge, Backoff: provider.Backoff{Base: 200 * time.Millisecond, Cap: 5 * time.Second}}
 		},
 	})
 	must(t, err)
