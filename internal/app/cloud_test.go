@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -32,7 +33,9 @@ type cloud struct {
 }
 
 func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
-	_, _ = io.Copy(io.Discard, r.Body) //nolint:errcheck // A test's request.
+	if r.Body != nil {
+		_, _ = io.Copy(io.Discard, r.Body) //nolint:errcheck // A test's request.
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	answer := httptest.NewRecorder()
@@ -166,6 +169,41 @@ providers:
 		}
 		if got := service.addresses[i]; got != want || service.header.Get("Api-Key") != "KEY" || service.header.Get("Authorization") != "" {
 			t.Errorf("asked %s with %v, want %s", got, service.header, want)
+		}
+	}
+}
+
+// A probe carries what a call would, and never a key that only signs or fetches.
+func TestAProbeCarriesWhatACallWould(t *testing.T) {
+	t.Parallel()
+	const yaml = `
+providers:
+  - {name: vertex-ai, api_key: "env:ROBOT", auth: {location: global}}
+  - {name: bedrock, auth: {region: eu-west-1, access_key: AKID, secret_key: PRIVATE}}
+  - {name: azure, dialect: openai, base_url: "https://r.openai.azure.com/x", api_key: KEY, auth: {type: azure}, models: [{name: d}]}
+  - {name: anthropic, api_key: KEY, headers: {x-team: blue}}
+  - {name: groq, api_keys: [KEY, KEY2]}
+`
+	robot := robotFile(t)
+	loaded, err := config.Load(config.Options{
+		File: "promptd.yaml", Adapters: Adapters(), Environ: []string{"ROBOT=" + robot}, ReadFile: func(string) ([]byte, error) { return []byte(yaml), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ header, prefix string }{
+		{"Authorization", "Bearer token-1"}, {"Authorization", "AWS4-HMAC-SHA256 Credential=AKID/"}, {"Api-Key", "KEY"}, {"X-Api-Key", "KEY"}, {"Authorization", "Bearer KEY"},
+	} {
+		p := &loaded.Config.Providers[i]
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.BaseURL+"/models", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Authorise(r, p, &cloud{}); err != nil {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+		if got := r.Header.Get(want.header); !strings.HasPrefix(got, want.prefix) || strings.Contains(fmt.Sprint(r.Header), "PRIVATE") || strings.Contains(fmt.Sprint(r.Header), "KEY2") {
+			t.Errorf("%s: headers %v, want %s: %s", p.Name, r.Header, want.header, want.prefix)
 		}
 	}
 }

@@ -2,7 +2,9 @@ package app
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/provider"
@@ -47,6 +49,23 @@ func credentialsOf(p *config.Provider) []provider.Credential {
 		}
 	}
 	return list
+}
+
+// Authorise puts a provider's credential and its further headers on a request, as a call would. For a token that means to get one, within the request's
+// context.
+func Authorise(r *http.Request, p *config.Provider, transport http.RoundTripper) error {
+	for _, c := range credentialsOf(p) {
+		r.Header.Set(c.Header, c.Value)
+		break // Those behind it have their turn in calls.
+	}
+	for name, values := range headersOf(p) {
+		r.Header[name] = values
+	}
+	signer, err := signerOf(p, googletoken.New(googletoken.Config{Transport: transport}))
+	if err != nil || signer == nil {
+		return err
+	}
+	return signer.Sign(r, nil, time.Now())
 }
 
 // addressOf is a provider's address with the version of the API that Azure's older paths ask for in the query.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/promptd/promptd/client"
+	"github.com/promptd/promptd/internal/app"
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/local"
 	"github.com/promptd/promptd/internal/provider"
@@ -164,7 +165,9 @@ func probe(ctx context.Context, transport http.RoundTripper, p *config.Provider)
 	if err != nil {
 		return finding{Area: out.Area, Is: bad, Text: p.BaseURL + " is no address"}
 	}
-	authorise(request.Header, p)
+	if err := app.Authorise(request, p, transport); err != nil {
+		return finding{Area: out.Area, Is: bad, Text: "there is no credential for " + p.BaseURL + ": " + err.Error(), Advice: "Correct api_key or auth of this provider."}
+	}
 	begun := time.Now()
 	response, err := transport.RoundTrip(request)
 	took := time.Since(begun)
@@ -197,20 +200,6 @@ func probe(ctx context.Context, transport http.RoundTripper, p *config.Provider)
 		out.Advice = strings.TrimSpace(out.Advice + " Set the clock (NTP): expiry of keys and certificates depends on it.")
 	}
 	return out
-}
-
-// authorise puts the credential into the headers as a call would.
-func authorise(h http.Header, p *config.Provider) {
-	if keys := p.Credentials(); len(keys) > 0 {
-		if p.Auth.Type == "header" {
-			h.Set(p.Auth.Header, keys[0].Reveal())
-		} else {
-			h.Set("Authorization", "Bearer "+keys[0].Reveal())
-		}
-	}
-	for name, v := range p.Headers {
-		h.Set(name, v.Reveal())
-	}
 }
 
 // clockSkew compares this machine's clock with a server's Date header, which has whole seconds.

@@ -127,7 +127,7 @@ type Breaker struct {
 // Provider is an account at a service.
 type Provider struct {
 	Name             string            `yaml:"name" default:"" format:"name" text:"Name in requests, answers and metrics; a name of the catalogue brings dialect, base_url and models with it."`
-	Dialect          string            `yaml:"dialect" default:"" enum:"openai,openai-responses,anthropic,gemini,bedrock,llamacpp,ollama" text:"Wire format; the catalogue knows that of public services."`
+	Dialect          string            `yaml:"dialect" default:"" text:"Wire format: openai, openai-responses, anthropic, gemini, bedrock, llamacpp or ollama; the catalogue knows that of public services."`
 	BaseURL          string            `yaml:"base_url" default:"" format:"url" text:"Address of the service; the catalogue knows that of public services."`
 	APIKey           Secret            `yaml:"api_key" default:"" text:"Credential, best as a reference such as env:OPENAI_API_KEY; for a service of the catalogue its usual variable is the default."`
 	Timeout          time.Duration     `yaml:"timeout" default:"30s" min:"100ms" max:"10m" text:"Bound of a whole attempt."`

@@ -24,6 +24,9 @@ func (l *loader) completeProviders(c *Config, cat *catalogue.Catalogue) {
 			l.failAt(path, "add a line with name:", "a name is missing")
 			continue
 		}
+		if p.Dialect != "" {
+			l.checkDialect(p, path)
+		}
 		if first, twice := names[p.Name]; twice && p.Name != "" {
 			l.failAt(path+".name", "give each provider its own name", "is already the name of providers[%d]", first)
 		}
@@ -82,6 +85,19 @@ func (l *loader) usualKey(s catalogue.Service) (string, Secret) {
 	return "", Secret{}
 }
 
+// checkDialect says whether this version has a provider's dialect. What there is comes from one list, which is not this package's.
+func (l *loader) checkDialect(p *Provider, path string) bool {
+	if slices.Contains(l.options.Adapters.Dialects, p.Dialect) {
+		return true
+	}
+	hint := didYouMean(p.Dialect, l.options.Adapters.Dialects)
+	if hint == "" {
+		hint = "use one of these, or remove the provider"
+	}
+	l.failAt(path+".dialect", hint, "this version has no dialect %s; there are %s", p.Dialect, and(l.options.Adapters.Dialects))
+	return false
+}
+
 // completeAddress finds the service, and with it dialect and address; false where the provider can't be used.
 func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalogue) bool {
 	p.BaseURL = trimSlash(p.BaseURL)
@@ -113,8 +129,7 @@ func (l *loader) completeAddress(p *Provider, path string, cat *catalogue.Catalo
 		}
 		l.failAt(path, hint, "a dialect is missing, and the catalogue has no service of this name")
 		return false
-	case !slices.Contains(l.options.Adapters.Dialects, p.Dialect):
-		l.failAt(path+".dialect", "use one of these, or remove the provider", "this version has no dialect %s; there are %s", p.Dialect, and(l.options.Adapters.Dialects))
+	case !l.checkDialect(p, path):
 		return false
 	case p.BaseURL == "":
 		hint := "add a line with base_url:"
