@@ -9,15 +9,13 @@ import (
 	"github.com/promptd/promptd/internal/body"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
-	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
 )
 
 // analyze is POST /v1/analyze: one prompt to one validated result.
 func (s *Server) analyze(c *call) error {
-	admission, err := s.deps.Pipeline.Admit(c.r.Context(), c.caller, 1)
-	limitHeaders(c, admission)
+	admission, err := s.admitPrompt(c)
 	if err != nil {
 		return err
 	}
@@ -61,17 +59,6 @@ func (c *call) failed(err error) error {
 		c.id = failure.RequestID
 	}
 	return err
-}
-
-// limitHeaders says what is left of the caller's limit. They stand on refusals too: those counted, or say why nothing counts any more.
-func limitHeaders(c *call, a pipeline.Admission) {
-	if !a.Limited || a.Decision.Limit == 0 {
-		return // No limit, or a limiter in trouble that decided nothing.
-	}
-	named := limit.Named{Name: "hour", Policy: limit.PerHour(c.caller.RateLimitPerHour), Decision: a.Decision}
-	h := c.w.Header()
-	h["Ratelimit-Policy"] = []string{limit.PolicyHeader(named)}
-	h["Ratelimit"] = []string{limit.RemainingHeader(named)}
 }
 
 // clientRequestID reads the caller's own id of the request.

@@ -28,6 +28,8 @@ type call struct {
 	clientID string
 	// stream is the answer where it is one of events.
 	stream *stream
+	// leave gives back the caller's place among those at the same time; nil where none was taken.
+	leave func()
 	// words is set on routes whose errors are worded as OpenAI's.
 	words *wording
 }

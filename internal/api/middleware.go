@@ -94,6 +94,9 @@ func (s *Server) endpoint(rt route) http.Handler {
 			if c.stream != nil {
 				c.stream.close()
 			}
+			if c.leave != nil {
+				c.leave()
+			}
 			visit.Left(rt.path, c.w.status, c.w.bytes, c.id, c.caller)
 		}()
 		if err := s.admitted(c, &rt); err != nil {

@@ -23,8 +23,7 @@ func (s *Server) responses(c *call) error { return s.dropIn(c, dialect.Responses
 
 // dropIn answers a request in a format of OpenAI's: by the pipeline where the answer has a schema, else by the relay.
 func (s *Server) dropIn(c *call, format dialect.Format) error {
-	admission, err := s.deps.Pipeline.Admit(c.r.Context(), c.caller, 1)
-	limitHeaders(c, admission)
+	admission, err := s.admitPrompt(c)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,16 @@ func (c *Caller) HasBudget() bool {
 	return c.Budget != nil || c.Together != nil && c.Together.Budget != nil
 }
 
+// Pays says whether calls of the caller are paid for: by a budget, or out of tokens per minute.
+func (c *Caller) Pays() bool {
+	return c.HasBudget() || c.TokensPerMinute > 0 || c.Together != nil && c.Together.TokensPerMinute > 0
+}
+
+// Counted says whether the caller's requests at the same time are limited.
+func (c *Caller) Counted() bool {
+	return c.MaxConcurrency > 0 || c.Together != nil && c.Together.MaxConcurrency > 0
+}
+
 // Reach gives the rows that the caller may see. Only an administrator sees other teams, and only where it is asked for.
 func (c *Caller) Reach(allTeams bool) (Reach, error) {
 	if !allTeams {

@@ -25,6 +25,10 @@ func (t *series) fail(next move, err error) error {
 
 // afterFault follows the table of outcomes for a call that gave no reply.
 func (s attempts) afterFault(t *series, p planned, err error) error {
+	var unpaid *Unpaid
+	if errors.As(err, &unpaid) {
+		return t.afterUnpaid(unpaid)
+	}
 	var failed *dialect.Error
 	if !errors.As(err, &failed) {
 		return t.fail(stop, err)
@@ -145,12 +149,12 @@ func (s attempts) reask(t *series, p parsed, report schema.Report) error {
 		t.why = dialect.Invalid.String()
 		return t.fail(onward, err)
 	}
+	if t.form != nil {
+		report = inForm(report)
+	}
 	messages, rendered := p.plan.meta.Reask(p.plan.meta.Messages(t.prompt), clipped(p.reply.Text), report)
 	if rendered != nil {
 		return t.fail(stop, rendered)
-	}
-	if t.form != nil {
-		report = inForm(report)
 	}
 	t.messages = messages
 	t.here++

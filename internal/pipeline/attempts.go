@@ -23,13 +23,14 @@ type attempts struct {
 	router   *router.Router
 	planner  *planner
 	validate validate
+	purse    *Purse
 	settings func() Settings
 	meter    Meter
 	steps    *steps
 }
 
-func newAttempts(d Deps, s *steps) attempts {
-	return attempts{router: d.Router, planner: newPlanner(d.Meta), validate: validate{d.Meter}, meter: d.Meter, steps: s, settings: d.Settings}
+func newAttempts(d Deps, s *steps, p *Purse) attempts {
+	return attempts{router: d.Router, planner: newPlanner(d.Meta), validate: validate{d.Meter}, purse: p, meter: d.Meter, steps: s, settings: d.Settings}
 }
 
 func (s attempts) backoff() provider.Backoff { return s.settings().Backoff }
@@ -121,13 +122,13 @@ func (s attempts) attempt(ctx context.Context, t *series) (*Result, error) {
 	if err != nil {
 		return nil, s.reask(t, read, unraised(err))
 	}
-	if t.partial != nil {
 	switch {
 	case len(shaped.said.Questions) > 0:
 		return s.incomplete(t, shaped)
 	case t.form != nil && !shaped.said.Answered:
 		return nil, s.reask(t, read, unasked(t.form, shaped.said))
 	}
+	if t.partial != nil {
 		shaped.value, shaped.coercions = t.partial.keep(shaped.value, shaped.coercions)
 		shaped.value = r.schema.Reorder(shaped.value)
 	}
@@ -145,7 +146,6 @@ func (s attempts) attempt(ctx context.Context, t *series) (*Result, error) {
 	return s.result(t, shaped, judged.valid), nil
 }
 
-// plan prepares the call to the candidate under way.
 // incomplete ends the series where the text does not say what the schema requires: with questions, or with a fault that tells what is missing.
 func (s attempts) incomplete(t *series, r raised) (*Result, error) {
 	t.outcome(dialect.OK)
@@ -159,6 +159,7 @@ func (s attempts) incomplete(t *series, r raised) (*Result, error) {
 	return res, nil
 }
 
+// plan prepares the call to the candidate under way.
 func (s attempts) plan(_ context.Context, t *series) (planned, error) {
 	p, err := s.planFor(t, t.way.at, t.messages)
 	t.messages = p.messages
@@ -214,7 +215,7 @@ func (s attempts) call(ctx context.Context, t *series, p planned) (replied, erro
 	return replied{a.planned, a.reply}, a.err
 }
 
-// one makes a single call; two may run beside each other. What belongs around every call to a provider, such as the reservation of its cost, has its place here.
+// one makes a single call, paid for from the caller's purse; two may run beside each other.
 func (s attempts) one(ctx context.Context, place int, p planned, sink func(string) error) asked {
 	c := dialect.Call{
 		Messages: p.messages, MaxTokens: p.room, Temperature: &p.prompt.Options.Temperature,
@@ -222,6 +223,12 @@ func (s attempts) one(ctx context.Context, place int, p planned, sink func(strin
 		Output:   dialect.Output{Mode: p.plan.lowered.Mode, Name: "result", Schema: p.plan.sent(p.capped, p.schema.Source())},
 	}
 	a := asked{planned: p, place: place}
+	paid, err := s.purse.Open(ctx, p.who, p.candidate.Model, expect(&p, &c))
+	if err != nil {
+		a.err = err
+		return a
+	}
+	defer func() { paid.Close(&a.attempt, a.err) }()
 	ctx, span := s.meter.Call(ctx, p.candidate.Provider.Name(), p.candidate.Model.Name)
 	a.reply, a.attempt, a.err = p.candidate.Provider.Call(ctx, p.candidate.Model, c, sink)
 	span.End(&a.attempt, a.err)

@@ -63,6 +63,14 @@ func (p *Pipeline) item(ctx context.Context, a Admission, item *prompt.Item) (d 
 			d = Done{Err: fault.New(fault.Internal, "something failed inside promptd").Because(fmt.Errorf("panic of type %T\n%s", v, debug.Stack()))}
 		}
 	}()
+	// The caller's own place comes first: who waits for it must not keep others from theirs.
+	leave, err := p.admit.await(ctx, a.caller, longestWait)
+	if err != nil {
+		return Done{Err: faultOf(ctx, err)}
+	}
+	if leave != nil {
+		defer leave()
+	}
 	select {
 	case p.batched <- struct{}{}:
 		defer func() { <-p.batched }()

@@ -38,20 +38,22 @@ type Deps struct {
 	Registry Registry
 	// Templates are those that requests refer to.
 	Templates Templates
-	Meta     *prompt.Writer
-	Language *language.Detector
-	Cache    cache.Tier
-	Limiter  limit.Limiter
-	History  History
-	Meter    Meter
+	Meta      *prompt.Writer
+	Language  *language.Detector
+	Cache     cache.Tier
+	Limiter   limit.Limiter
+	History   History
+	Meter     Meter
+	// Budgets holds what calls may cost; nil is for programs where nobody has a budget.
+	Budgets *limit.Budgets
 	// NewID makes request ids.
 	NewID func() string
 	// Settings gives the settings in force; a reload exchanges them.
 	Settings func() Settings
-}
-
 	// StateKey seals what requests go on with: StateKeyBytes bytes that outlive the process. Without it no other process takes the states of this one.
 	StateKey []byte
+}
+
 // Settings are the configured bounds that a reload may change.
 type Settings struct {
 	// PromptChars is limits.prompt_chars, for keys that have no limit of their own.
@@ -72,6 +74,7 @@ type Pipeline struct {
 	deps Deps
 
 	admit     admit
+	purse     *Purse
 	expand    expand
 	check     check
 	normalise normalise
@@ -83,10 +86,10 @@ type Pipeline struct {
 	report    report
 	record    record
 
+	states  states
 	steps   steps
 	batched chan struct{} // one for each item of a batch under way: its capacity is mostBatched
 }
-	states  states
 
 // New makes a pipeline.
 func New(d Deps) (*Pipeline, error) {
@@ -94,13 +97,13 @@ func New(d Deps) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{
-		deps:      d,
-		admit:     admit{limiter: d.Limiter, meter: d.Meter},
 	states, err := newStates(d.StateKey)
 	if err != nil {
 		return nil, err
 	}
+	p := &Pipeline{
+		deps:      d,
+		admit:     admit{limiter: d.Limiter, meter: d.Meter},
 		expand:    expand{templates: d.Templates, settings: d.Settings},
 		check:     check{settings: d.Settings},
 		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings, registry: d.Registry, forms: newForms()},
@@ -114,9 +117,13 @@ func New(d Deps) (*Pipeline, error) {
 		states:    states,
 		batched:   make(chan struct{}, mostBatched),
 	}
-	p.attempts = newAttempts(d, &p.steps)
+	p.purse = &Purse{limiter: d.Limiter, budgets: d.Budgets, meter: d.Meter}
+	p.attempts = newAttempts(d, &p.steps, p.purse)
 	return p, nil
 }
+
+// Purse is what calls are paid from, for those that are not made here.
+func (p *Pipeline) Purse() *Purse { return p.purse }
 
 // Close cancels calls that are still shared and waits for them.
 func (p *Pipeline) Close() { p.coalesce.group.Close() }
@@ -174,26 +181,26 @@ func (p *Pipeline) run(ctx context.Context, a Admission, q prompt.Prompt, emit f
 }
 
 func (p *Pipeline) answer(client context.Context, x *exchange) (*Answer, error) {
-	if x.prompt.Template != nil {
-		if _, err := do(client, &p.steps.expand, p.expand.do, x); err != nil {
-			return nil, ofState(x, faultOf(client, err))
-		}
-	}
-	ctx, cancel := context.WithTimeout(client, x.prompt.Options.Timeout)
-	defer cancel()
 	if x.prompt.Continues != nil {
 		if err := p.resume(x); err != nil {
 			return nil, ofState(x, err)
 		}
 	}
+	if x.prompt.Template != nil {
+		if _, err := do(client, &p.steps.expand, p.expand.do, x); err != nil {
+			return nil, ofState(x, faultOf(client, err))
+		}
+	}
+	if x.dialogue != nil {
+		x.prompt.Messages, x.prompt.Text = x.dialogue.turns(&x.prompt), ""
+	}
+	ctx, cancel := context.WithTimeout(client, x.prompt.Options.Timeout)
+	defer cancel()
 	a, err := p.walk(client, ctx, x)
 	if err != nil {
 		return nil, ofState(x, faultOf(ctx, err))
 	}
 	return a, nil
-	if x.dialogue != nil {
-		x.prompt.Messages, x.prompt.Text = x.dialogue.turns(&x.prompt), ""
-	}
 }
 
 // walk takes the steps one after the other; client and ctx are those of share.

@@ -60,7 +60,7 @@ func do[In, Out any](ctx context.Context, s *step, f func(context.Context, In) (
 // steps are the measured steps by name.
 type steps struct {
 	admit, expand, normalise, check, resolve, lookup, store, language, attempts, report, record step
-	plan, call, parse, raise, validate                                                  step
+	plan, call, parse, raise, validate                                                          step
 }
 
 func newSteps(m Meter) steps {

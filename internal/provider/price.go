@@ -99,6 +99,27 @@ func (p Price) Of(u dialect.Usage) Cost {
 	return exactly(items[:])
 }
 
+// Most is the most that a call may cost which reads and writes at most so many tokens, whatever kind they turn out to be.
+func (p Price) Most(input, output int) Cost {
+	if !p.Known {
+		return Cost{}
+	}
+	var most Cost
+	for _, u := range [...]dialect.Usage{
+		{Input: input, Output: output}, {Input: input, Output: output, CacheWrite: input}, {Input: input, Output: output, CacheWrite: input, LongCacheWrite: input},
+	} {
+		for _, u.Reasoning = range [...]int{0, output} {
+			u.Known = true
+			c := p.Of(u)
+			if !c.Known {
+				return c
+			}
+			most = Cost{Nano: max(most.Nano, c.Nano), Known: true}
+		}
+	}
+	return most
+}
+
 // item is a number of tokens with their price.
 type item struct {
 	tokens int

@@ -58,6 +58,12 @@ func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, 
 			return x.out.Write(b)
 		}
 	}
+	paid, err := r.open(ctx, x, c)
+	if err != nil {
+		return nil, err
+	}
+	var a provider.Attempt
+	defer func() { paid.Close(&a, err) }()
 	calling, span := r.deps.Meter.Call(ctx, c.Provider.Name(), c.Model.Name)
 	raw, reply, a, err := c.Provider.Forward(calling, c.Model, request, sink)
 	r.note(x, &a, err)
@@ -75,6 +81,18 @@ func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, 
 		body = spliced(body, x.ours(c))
 	}
 	return x.answer(c, raw.Status, cmp.Or(raw.ContentType, "application/json"), body), nil
+}
+
+// open holds what a call may take. A request that does not bound its answer may have as much as the model can write.
+func (r *Relay) open(ctx context.Context, x *exchange, c provider.Candidate) (pipeline.Payment, error) {
+	if !x.who.Pays() {
+		return pipeline.Payment{}, nil
+	}
+	const usual = 8192 // Of a model whose bound is not known.
+	size := x.Size()
+	return r.deps.Purse.Open(ctx, x.who, c.Model, pipeline.Expected{
+		Bytes: size.Bytes, Images: max(size.Files, x.Images()), Output: cmp.Or(size.Output, c.Model.Capability.MaxOutput, usual),
+	})
 }
 
 // spliced puts ours at the end of an answer that is an object.
@@ -111,6 +129,12 @@ func (r *Relay) translate(ctx context.Context, x *exchange, c provider.Candidate
 			return x.out.Write(stream.Text(text))
 		}
 	}
+	paid, err := r.open(ctx, x, c)
+	if err != nil {
+		return nil, err
+	}
+	var a provider.Attempt
+	defer func() { paid.Close(&a, err) }()
 	calling, span := r.deps.Meter.Call(ctx, c.Provider.Name(), c.Model.Name)
 	reply, a, err := c.Provider.Call(calling, c.Model, call, sink)
 	r.note(x, &a, err)

@@ -27,10 +27,12 @@ import (
 
 // Deps are the relay's collaborators; all of them are wanted.
 type Deps struct {
-	Pool     *provider.Pool
-	Router   *router.Router
-	History  pipeline.History
-	Meter    pipeline.Meter
+	Pool    *provider.Pool
+	Router  *router.Router
+	History pipeline.History
+	Meter   pipeline.Meter
+	// Purse is what calls are paid from; nil is for programs where nobody has limits of that kind.
+	Purse    *pipeline.Purse
 	NewID    func() string
 	Settings func() pipeline.Settings
 }

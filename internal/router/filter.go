@@ -31,6 +31,10 @@ func unfit(q *Question, c provider.Candidate) error {
 	switch {
 	case !q.Caller.MayUse(c.Provider.Name(), c.Model.Name):
 		return fault.New(fault.Forbidden, "this key may not use %s", c.Name())
+	case q.Caller.HasBudget() && !c.Model.Price.Known:
+		f := fault.New(fault.Forbidden, "the price of %s is not known, and a budget holds this key or its team: what it would cost can't be reserved", c.Name())
+		f.Remediation = "Name a model whose price is known as options.model; or the operator gives the model its price in the configuration."
+		return f
 	case q.Prompt.Images() > 0 && !able.Vision:
 		return fault.Invalid("/messages", "vision", c.Name()+" does not take images", "Name a model that does as options.model, or send text alone.")
 	case able.MaxOutput > 0 && q.Prompt.Options.MaxTokens > able.MaxOutput && q.Prompt.Options.Model != "":

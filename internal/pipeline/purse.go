@@ -1,0 +1,229 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/limit"
+	"github.com/promptd/promptd/internal/provider"
+)
+
+// Purse is what calls to providers are paid from: the tokens per minute and the budgets of the key and of its team. Both are reserved before a call, at the most
+// that it may take, and settled behind it at what it took. It is safe for concurrent use; a nil Purse holds nobody to anything.
+type Purse struct {
+	limiter limit.Limiter
+	budgets *limit.Budgets
+	meter   Meter
+}
+
+// Expected is what a call may take at the most.
+type Expected struct {
+	// Bytes are those of the texts that are sent: no token has less than one.
+	Bytes int
+	// Images counts images and files.
+	Images int
+	// Output are the tokens that are allowed for the answer.
+	Output int
+}
+
+// The parts of an estimate that are no text.
+const (
+	// frame is about what a service puts around the turns of a conversation.
+	frame = 64
+	// imageTokens is above what services count for an image of usual size (2026-11: 258 a tile at Gemini, to 1,600 at Anthropic, to 1,100 at OpenAI).
+	imageTokens = 2000
+)
+
+// most is an upper bound of the input tokens: what is reserved of a budget must cover the call.
+func (e Expected) most() int { return e.Bytes + e.Images*imageTokens + frame }
+
+// likely estimates the input tokens, a little high: a token has about four bytes of English, and three of most other texts.
+func (e Expected) likely() int { return e.Bytes/3 + e.Images*imageTokens + frame }
+
+// Payment is what is held for one call. The zero Payment holds nothing.
+type Payment struct {
+	purse    *Purse
+	who      *key.Caller
+	price    provider.Price
+	expected Expected
+	amount   key.Nanos // reserved of the budgets
+	money    limit.Held
+	tokens   int // reserved of the tokens per minute, of so many bounds: the key's, or both
+	bounds   int
+}
+
+// Open holds what a call to a model may take. The error is an [Unpaid].
+func (p *Purse) Open(ctx context.Context, who *key.Caller, m *provider.Model, e Expected) (Payment, error) {
+	if p == nil || !who.Pays() {
+		return Payment{}, nil
+	}
+	pay := Payment{purse: p, who: who, price: m.Price, expected: e}
+	if err := pay.holdTokens(ctx); err != nil {
+		return Payment{}, &Unpaid{p.refused(ctx, "tokens", err), false}
+	}
+	if err := pay.holdMoney(ctx); err != nil {
+		pay.settleTokens(0)
+		return Payment{}, &Unpaid{p.refused(ctx, "budget", err), true}
+	}
+	return pay, nil
+}
+
+// refused counts a refusal; an error that is none stays what it is.
+func (p *Purse) refused(ctx context.Context, kind string, err error) error {
+	if ctx.Err() == nil && (fault.Is(err, fault.BudgetExceeded) || fault.Is(err, fault.RateLimitExceeded)) {
+		p.meter.Refused(kind)
+	}
+	return err
+}
+
+func (y *Payment) holdTokens(ctx context.Context) error {
+	y.tokens = y.expected.likely() + y.expected.Output
+	for _, b := range boundsOf(y.who) {
+		if b.tokens > 0 {
+			d, err := y.purse.limiter.Reserve(ctx, b.tokensKey(), y.tokens, limit.PerMinute(b.tokens))
+			switch {
+			case errors.Is(err, limit.ErrCost):
+				err = b.tokensTooMany(y.tokens)
+			case err == nil:
+				err = b.tokensRefused(d, y.tokens)
+			}
+			if err != nil {
+				y.settleTokens(0)
+				return err
+			}
+		}
+		y.bounds++
+	}
+	return nil
+}
+
+// settleTokens ends the reservations of tokens.
+func (y *Payment) settleTokens(used int) {
+	for i, b := range boundsOf(y.who) {
+		if i < y.bounds && b.tokens > 0 {
+			// A limiter in trouble forgets by itself; there is nobody to be told.
+			_ = y.purse.limiter.Settle(context.Background(), b.tokensKey(), y.tokens, used, limit.PerMinute(b.tokens)) //nolint:errcheck // As said.
+		}
+	}
+}
+
+func (y *Payment) holdMoney(ctx context.Context) error {
+	var bills []limit.Bill
+	for _, b := range boundsOf(y.who) {
+		if b.budget != nil {
+			bills = append(bills, limit.Bill{Payer: b.payer, Budget: *b.budget})
+		}
+	}
+	if len(bills) == 0 || y.purse.budgets == nil {
+		return nil
+	}
+	most := y.price.Most(y.expected.most(), y.expected.Output)
+	if !most.Known {
+		return fault.New(fault.Forbidden, "the price of the model is not known, and a budget needs it")
+	}
+	var err error
+	y.amount = key.Nanos(most.Nano)
+	y.money, err = y.purse.budgets.Reserve(ctx, y.amount, bills...)
+	return err
+}
+
+// Close settles a payment with what became of the call.
+func (y *Payment) Close(a *provider.Attempt, err error) {
+	if y.purse == nil {
+		return
+	}
+	y.settleTokens(y.usedTokens(a, err))
+	y.money.Settle(y.cost(a, err))
+}
+
+// silent says of a call without a count of its tokens what may have been used all the same: nothing where the service was not reached or refused; all that was
+// allowed where its answer had begun; and where it was left waiting, what it had read.
+func silent(a *provider.Attempt, err error) (read, wrote bool) {
+	switch {
+	case errors.Is(err, provider.ErrNotSent):
+		return false, false
+	case a.Status == http.StatusOK:
+		return true, true
+	case a.Outcome == dialect.Timeout, a.Outcome == dialect.Cancelled:
+		return true, false
+	default:
+		return false, false
+	}
+}
+
+func (y *Payment) usedTokens(a *provider.Attempt, err error) int {
+	if a.Usage.Known {
+		return max(0, a.Usage.Input) + max(0, a.Usage.Output)
+	}
+	used := 0
+	read, wrote := silent(a, err)
+	if read {
+		used += y.expected.likely()
+	}
+	if wrote {
+		used += y.expected.Output
+	}
+	return used
+}
+
+func (y *Payment) cost(a *provider.Attempt, err error) key.Nanos {
+	if a.Cost.Known {
+		return key.Nanos(a.Cost.Nano)
+	}
+	read, wrote := silent(a, err)
+	switch {
+	case wrote:
+		return y.amount
+	case read:
+		return key.Nanos(y.price.Of(dialect.Usage{Input: y.expected.likely(), Known: true}).Nano)
+	default:
+		return 0
+	}
+}
+
+// Unpaid is the error of a call that is not made since nothing is left to pay it from. It is a provider.ErrNotSent and a Fault for the caller.
+type Unpaid struct {
+	cause error
+	// Money says that a cheaper model may be within what is left.
+	Money bool
+}
+
+// Error is the fault's.
+func (u *Unpaid) Error() string { return u.cause.Error() }
+
+// Unwrap gives the fault.
+func (u *Unpaid) Unwrap() error { return u.cause }
+
+// Is makes it a call that was not sent.
+func (u *Unpaid) Is(target error) bool { return target == provider.ErrNotSent }
+
+// afterUnpaid goes on to a cheaper candidate where money is short; of tokens every candidate needs as many.
+func (t *series) afterUnpaid(u *Unpaid) error {
+	t.way.mark().out = true
+	t.why = "not within the budget"
+	if u.Money {
+		return t.fail(onward, u.cause)
+	}
+	return t.fail(stop, u.cause)
+}
+
+// expect says what a planned call may take.
+func expect(p *planned, c *dialect.Call) Expected {
+	e := Expected{Output: c.MaxTokens}
+	for i := range c.Messages {
+		for _, part := range c.Messages[i].Parts {
+			e.Bytes += len(part.Text)
+			if part.Image != "" {
+				e.Images++
+			}
+		}
+	}
+	if p.who.Pays() && !c.Output.Schema.IsNull() {
+		e.Bytes += len(c.Output.Schema.Append(nil))
+	}
+	return e
+}
