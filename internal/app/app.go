@@ -183,11 +183,15 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	compiled := schema.NewCache(0)
 	schemas := a.register(compiled, answers)
 	templates := a.library(schemas, answers)
+	sealing, err := stateKey(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	if a.pipe, err = pipeline.New(pipeline.Deps{
 		Pool: a.pool, Router: a.router,
 		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
-		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline },
+		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline }, StateKey: sealing,
 	}); err != nil {
 		return nil, err
 	}
