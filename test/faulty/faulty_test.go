@@ -161,13 +161,18 @@ func (a *answers) to(r providertest.Request) (string, bool) {
 // program starts promptd in this process with two scripted providers.
 func program(t *testing.T, openaiURL, llamaURL string) (url, secret string) {
 	t.Helper()
-	dir := t.TempDir()
-	text := `limits: {max_concurrency: 200}
+	return serve(t, `limits: {max_concurrency: 200}
 routing: {retries: {base: 5ms, cap: 50ms}}
 providers:
-  - {name: chat, dialect: openai, base_url: "` + openaiURL + `/v1", timeout: 10s, first_byte_timeout: 1s, models: [{name: m}]}
-  - {name: llama, dialect: llamacpp, base_url: "` + llamaURL + `", timeout: 10s, first_byte_timeout: 1s, models: [{name: llama}]}
-`
+  - {name: chat, dialect: openai, base_url: "`+openaiURL+`/v1", timeout: 10s, first_byte_timeout: 1s, models: [{name: m}]}
+  - {name: llama, dialect: llamacpp, base_url: "`+llamaURL+`", timeout: 10s, first_byte_timeout: 1s, models: [{name: llama}]}
+`)
+}
+
+// serve starts promptd in this process with a configuration, and makes a key.
+func serve(t *testing.T, text string) (url, secret string) {
+	t.Helper()
+	dir := t.TempDir()
 	loaded, err := config.Load(config.Options{
 		File: "promptd.yaml", Adapters: app.Adapters(), ReadFile: func(string) ([]byte, error) { return []byte(text), nil },
 		Flags: []config.Flag{{Name: "--listen", Path: "listen", Value: "127.0.0.1:0"}, {Name: "--data-dir", Path: "data_dir", Value: dir}},
