@@ -82,6 +82,8 @@ type raised struct {
 	said      missing.Said
 	value     value.Value
 	coercions []schema.Coercion
+	// valid is set where the value was valid as it came: it need not be judged again while it stays the same.
+	valid schema.Valid
 }
 
 // Result is a valid answer with its story: what identical requests share and the cache keeps.

@@ -8,7 +8,7 @@ import (
 // after this step changes the value.
 type raise struct{ meter Meter }
 
-func (s raise) do(_ context.Context, p parsed) (raised, error) {
+func (s raise) do(ctx context.Context, p parsed) (raised, error) {
 	v, err := p.plan.lowered.Raise(p.read.Value)
 	if err != nil {
 		return raised{}, err
@@ -19,6 +19,11 @@ func (s raise) do(_ context.Context, p parsed) (raised, error) {
 		if v = r.said.Answer; len(r.said.Questions) > 0 || !r.said.Answered {
 			return r, nil
 		}
+	}
+	// Most answers are valid as they come, and are judged once then.
+	r.value = p.schema.Reorder(v)
+	if r.valid, _ = p.schema.Accept(ctx, r.value); r.valid.OK() {
+		return r, nil
 	}
 	v, coercions := p.schema.Coerce(v, p.prompt.Options.Coercion)
 	for _, c := range coercions {
