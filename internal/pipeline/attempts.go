@@ -197,10 +197,8 @@ func (s attempts) call(ctx context.Context, t *series, p planned) (replied, erro
 		a, loser = s.hedged(ctx, t, p)
 	}
 	t.exchange.asked += time.Since(begun)
-	if loser != nil && loser.attempt.Outcome != dialect.Cancelled {
-		m := &t.way.marks[loser.place]
-		m.failed++
-		m.out = loser.err != nil && !provider.RuleOf(loser.attempt.Outcome).Repeat
+	if loser != nil {
+		s.overtaken(t, loser)
 	}
 	if loser != nil && loser.attempt.StartedAt.Before(a.attempt.StartedAt) {
 		t.keep(loser)
@@ -246,7 +244,7 @@ func (t *series) keep(a *asked) {
 	}
 	a.attempt.Skipped, t.skipped = t.skipped, nil
 	t.exchange.attempts = append(t.exchange.attempts, a.attempt)
-	t.why = ""
+	t.way.last, t.why = a.place, ""
 }
 
 // outcome corrects the record of the attempt under judgement.

@@ -30,6 +30,7 @@ type way struct {
 	order router.Order
 	marks []mark // by the places of order.Choices
 	at    int    // the place of the candidate under way; -1 before the first
+	last  int    // that of the last one that a call was sent to; -1 where there was none
 }
 
 // mark is what a request has seen of one candidate.
@@ -40,7 +41,9 @@ type mark struct {
 	again  time.Time // when it may be asked again at the soonest
 }
 
-func newWay(o router.Order) way { return way{order: o, marks: make([]mark, len(o.Choices)), at: -1} }
+func newWay(o router.Order) way {
+	return way{order: o, marks: make([]mark, len(o.Choices)), at: -1, last: -1}
+}
 
 func (w *way) mark() *mark { return &w.marks[w.at] }
 
@@ -138,27 +141,21 @@ func (s attempts) choose(ctx context.Context, t *series) error {
 	if next != before {
 		t.messages, t.uncapped, t.here = nil, false, 0 // Another model knows nothing of this one's answers, nor of its form.
 	}
-	t.word(before)
 	return nil
-}
-
-// word says why the next attempt is made, where it is not the first.
-func (t *series) word(before int) {
-	switch {
-	case t.why == "":
-	case before == t.way.at:
-		t.why = "repeat after " + t.why
-	default:
-		t.why = "fallback after " + t.why + "; " + t.way.order.Explain(t.way.at)
-	}
 }
 
 // reason is what attempts[] says of the attempt under way.
 func (t *series) reason() string {
-	if t.why != "" {
+	switch {
+	case t.why == "":
+		return t.way.order.Explain(t.way.at)
+	case t.move == again:
 		return t.why
+	case t.way.last == t.way.at:
+		return "repeat after " + t.why
+	default:
+		return "fallback after " + t.why + "; " + t.way.order.Explain(t.way.at)
 	}
-	return t.way.order.Explain(t.way.at)
 }
 
 // pause waits before a candidate is asked again. It repeats what failed, so it needs leave of the provider's retry budget; an outage is not to be amplified.

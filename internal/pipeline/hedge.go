@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -58,6 +59,21 @@ func (s attempts) hedged(ctx context.Context, t *series, p planned) (winner aske
 		return ended[0], &ended[1]
 	}
 	return ended[1], &ended[0]
+}
+
+// overtaken notes a call that did not win: it stands behind those that were not asked.
+func (s attempts) overtaken(t *series, loser *asked) {
+	m := &t.way.marks[loser.place]
+	switch {
+	case errors.Is(loser.err, provider.ErrNotSent):
+		m.unsent++
+	case loser.attempt.Outcome == dialect.Cancelled:
+		m.failed++
+		s.router.Overtaken(&loser.attempt)
+	default:
+		m.failed++
+		m.out = loser.err != nil && !provider.RuleOf(loser.attempt.Outcome).Repeat
+	}
 }
 
 // guarded is one call in a goroutine of its own, where a panic would end the process.

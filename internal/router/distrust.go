@@ -31,19 +31,23 @@ const (
 
 // note takes what came of an attempt.
 func (d *distrust) note(a *provider.Attempt, now time.Time) {
-	verdict := provider.RuleOf(a.Outcome).Health
-	if verdict == provider.Neither {
-		return
+	switch provider.RuleOf(a.Outcome).Health {
+	case provider.Bad:
+		d.failed(a, now)
+	case provider.Good:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.known, modelKey{a.Provider, a.Model})
+	case provider.Neither:
 	}
+}
+
+func (d *distrust) failed(a *provider.Attempt, now time.Time) {
 	k := modelKey{a.Provider, a.Model}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.known[k]
-	switch {
-	case verdict == provider.Good:
-		delete(d.known, k)
-		return
-	case s == nil:
+	if s == nil {
 		if d.known == nil {
 			d.known = map[modelKey]*suspect{}
 		}

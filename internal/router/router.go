@@ -159,3 +159,7 @@ func (r *Router) Learn(q *Question, a *provider.Attempt, reask bool) {
 	r.distrust.note(a, now)
 	r.cfg.Learned.observe(q, a, reask, now)
 }
+
+// Overtaken takes a call that was cancelled because another candidate answered sooner. A service that hangs would never be found out otherwise: hedges cancel its calls
+// before they time out.
+func (r *Router) Overtaken(a *provider.Attempt) { r.distrust.failed(a, r.cfg.Now()) }

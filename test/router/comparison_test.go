@@ -79,7 +79,11 @@ func compete(t *testing.T, n int) []outcome {
 			w := newWorld(t, c.strategy, 23, market()...)
 			defer w.Close()
 			w.hedge = c.hedge
-			out = append(out, judge(c, w.arrive(n, 20, 23, c.options)))
+			all := w.arrive(n, 20, 23, c.options)
+			if c.options == "" {
+				report(t, all)
+			}
+			out = append(out, judge(c, all))
 		})
 	}
 	return out
