@@ -159,6 +159,10 @@ func outcomeOf(err error) string {
 	if errors.As(err, &e) {
 		return e.Outcome.String()
 	}
+	var unpaid *pipeline.Unpaid
+	if errors.As(err, &unpaid) {
+		return "what it may cost is not within the budget"
+	}
 	return "another format"
 }
 
