@@ -185,16 +185,19 @@ func (s attempts) planFor(t *series, place int, messages []dialect.Message) (pla
 
 // call asks the model, or two of them, and keeps the record. The one whose answer counts is the candidate under way afterwards.
 func (s attempts) call(ctx context.Context, t *series, p planned) (replied, error) {
-	ctx, cancel := t.half(ctx)
-	defer cancel()
+	limited, progress, done := t.limited(ctx)
+	defer done()
 	var a asked
 	var loser *asked
 	begun := time.Now()
 	if t.partial != nil {
 		t.partial.begin(p)
-		a = s.one(ctx, t.way.at, p, func(text string) error { return t.partial.add(ctx, text) })
+		a = s.one(limited, t.way.at, p, func(text string) error {
+			progress()
+			return t.partial.add(ctx, text)
+		})
 	} else {
-		a, loser = s.hedged(ctx, t, p)
+		a, loser = s.hedged(limited, t, p)
 	}
 	t.exchange.asked += time.Since(begun)
 	if loser != nil {

@@ -172,18 +172,43 @@ func (s attempts) pause(ctx context.Context, t *series, next int) error {
 	return err
 }
 
-// half gives an attempt its part of the time: at most half of what is left while another candidate could still be asked, so that one call that hangs never
-// eats the request. A probe of a breaker that is half open gets less: as long as calls usually take is enough to see whether the model is back.
-func (t *series) half(ctx context.Context) (context.Context, context.CancelFunc) {
+// part is how long an attempt may take: at most half of what is left while another candidate could still be asked, so that one call that hangs never eats the
+// request; 0 is as long as the request has. A probe of a breaker that is half open gets less: as long as calls usually take is enough to see whether the model is
+// back. Where all others have failed before, a model gets the time that it usually needs, even if that is more than half.
+func (t *series) part(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok || !t.way.another() || t.left() < 2 {
-		return context.WithCancel(ctx)
+		return 0
 	}
+	live := &t.way.order.Choices[t.way.at].Live
 	part := time.Until(deadline) / 2
-	if live := t.way.order.Choices[t.way.at].Live; live.Probing {
+	if _, fresh := t.way.fresh(); !fresh {
+		part = max(part, 2*live.P95)
+	}
+	if live.Probing {
 		part = min(part, t.way.order.ProbeFor(t.way.at))
 	}
-	return context.WithTimeout(ctx, part)
+	return part
+}
+
+// limited gives a call its part of the time. In a stream the part begins anew with each piece: what is being written is not hanging.
+func (t *series) limited(ctx context.Context) (_ context.Context, progress, done func()) {
+	part := t.part(ctx)
+	switch {
+	case part == 0:
+		return ctx, func() {}, func() {}
+	case t.partial == nil: // A deadline is known before it comes, so that nobody waits in vain for a free slot.
+		limited, cancel := context.WithTimeout(ctx, part)
+		return limited, func() {}, cancel
+	}
+	limited, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(part, func() { cancel(context.DeadlineExceeded) })
+	progress = func() {
+		if next := t.part(ctx); next > 0 {
+			timer.Reset(next)
+		}
+	}
+	return limited, progress, func() { timer.Stop(); cancel(nil) }
 }
 
 // nobody is the fault of a request for which nobody could be asked at all.

@@ -195,6 +195,26 @@ func TestACallThatHangsGetsHalfOfTheTime(t *testing.T) {
 	}
 }
 
+func TestAStreamThatIsBeingWrittenIsNotCutAtHalf(t *testing.T) {
+	t.Parallel()
+	ch := newChain(t, dialect.Capability{}, dialect.Capability{})
+	// Ten pieces in 1.5 of 2 seconds; a silence of half of what remains would be too long.
+	ch.services[0].Queue(providertest.Reply{Text: `{"n":7777777777}`, Chunks: strings.Split(`{"n":777777`, ""), TokenDelay: 150 * time.Millisecond})
+	ch.services[0].Queue(providertest.Reply{Text: `{"n":7}`})
+	a, err := ch.Admit(t.Context(), ch.who, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range ch.Stream(t.Context(), a, read(t, byCost(small, `"timeout_ms":2000,"max_attempts":2`))) {
+		if e.Attempt != nil && e.Attempt.Total < 1200*time.Millisecond {
+			t.Errorf("got %s after %v", calls([]provider.Attempt{*e.Attempt}), e.Attempt.Total)
+		}
+		if e.Attempt != nil || err != nil {
+			break
+		}
+	}
+}
+
 func TestAStreamGoesOnAtAnotherCandidateAndKeepsWhatWasShown(t *testing.T) {
 	t.Parallel()
 	ch := newChain(t, dialect.Capability{}, dialect.Capability{})

@@ -32,7 +32,8 @@ func (s attempts) hedged(ctx context.Context, t *series, p planned) (winner aske
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan asked, 2) // One for each call.
-	go func() { done <- s.guarded(ctx, t.way.at, p) }()
+	at := t.way.at
+	go func() { done <- s.guarded(ctx, at, p) }()
 	timer := time.NewTimer(after)
 	defer timer.Stop()
 	select {
