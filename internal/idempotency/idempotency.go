@@ -242,9 +242,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// final says whether an answer is kept: what would be different next time is not.
+// final says whether an answer is kept: what would be different next time is not, such as a limit or a budget that is spent now.
 func final(r Response) bool {
-	return r.Status > 0 && r.Status < 500 && r.Status != 429 && len(r.Body) <= maxBody
+	again := r.Status == 402 || r.Status == 429
+	return r.Status > 0 && r.Status < 500 && !again && len(r.Body) <= maxBody
 }
 
 func checkKey(text string) error {

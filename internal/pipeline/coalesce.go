@@ -103,8 +103,8 @@ func (s *coalesce) do(client, ctx context.Context, r resolved, try func(context.
 		if mine {
 			r.exchange.attempts, r.exchange.asked = t.attempts, t.asked
 		}
-		if coalesced && ctx.Err() == nil && (fault.Is(t.err, fault.Timeout) || t.account.most < r.prompt.Options.MaxAttempts) {
-			return try(ctx, r) // The first caller had less time than this one, or allowed fewer attempts.
+		if coalesced && ctx.Err() == nil && (ownLimit(t.err) || t.account.most < r.prompt.Options.MaxAttempts) {
+			return try(ctx, r) // What ended the call was the first caller's own, or it allowed fewer attempts.
 		}
 		r.exchange.report = t.report
 		return nil, t.err
@@ -117,4 +117,9 @@ func (s *coalesce) do(client, ctx context.Context, r resolved, try func(context.
 	mine.coalesced = true
 	r.exchange.asked = time.Since(arrived)
 	return &mine, nil
+}
+
+// ownLimit tells a fault that lies with the caller whose call it was, and not with what it asked: its time, its budget, its limits.
+func ownLimit(err error) bool {
+	return fault.Is(err, fault.Timeout) || fault.Is(err, fault.BudgetExceeded) || fault.Is(err, fault.RateLimitExceeded)
 }

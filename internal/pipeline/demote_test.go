@@ -9,6 +9,8 @@ import (
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/provider/providertest"
+	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/value"
 )
 
 // schemaRefused is a service's word against a schema.
@@ -53,5 +55,35 @@ func TestRefusalsAtTheSameTimeTakeOutOneMode(t *testing.T) {
 	group.Wait()
 	if a := h.must(t, request(small, `"bypass_cache":true`)); a.Validation.Mode == "prompt" {
 		t.Errorf("afterwards the mode is %s", a.Validation.Mode)
+	}
+}
+
+// A plan that is made while the mode is refused is kept after the refusal; it must not stay.
+func TestAPlanFromBeforeARefusalDoesNotStay(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{})
+	candidates, err := h.deps.Pool.Candidates("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := value.DecodeString(small, value.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sch, err := schema.Compile(raw, schema.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, s := candidates[0], h.attempts.planner
+	before, err := s.plan(c, sch, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mode := before.lowered.Mode
+	s.demote(c, sch, mode)
+	s.plans.Set(planKey{c.Model, sch.Hash()}, before) // As one does that was overtaken.
+	s.demote(c, sch, mode)
+	if after, err := s.plan(c, sch, nil); err != nil || after.lowered.Mode == mode {
+		t.Errorf("got the mode %s again (%v), which the service refuses", mode, err)
 	}
 }

@@ -199,3 +199,16 @@ func TestASharedFailureIsNotThatOfACallerWhoAllowsMoreAttempts(t *testing.T) {
 		t.Errorf("%d calls, want 2", n)
 	}
 }
+
+// What one caller may not spend says nothing about another who asks the same.
+func TestLimitsOfTheFirstCallerAreItsOwn(t *testing.T) {
+	t.Parallel()
+	for _, code := range []fault.Code{fault.BudgetExceeded, fault.RateLimitExceeded, fault.Timeout} {
+		if !ownLimit(fault.New(code, "spent")) {
+			t.Errorf("%s ends a shared call for all of its callers", code)
+		}
+	}
+	if ownLimit(fault.New(fault.ValidationFailed, "broken")) {
+		t.Error("an invalid answer is asked for again by each caller")
+	}
+}

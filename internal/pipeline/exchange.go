@@ -203,7 +203,9 @@ func (x *exchange) failure(err error) *Failure {
 		Fault: fault.Of(err), RequestID: x.id, ClientRequestID: x.prompt.ClientRequestID, Validation: x.report, Attempts: x.attempts, Processing: time.Since(x.started),
 	}
 	if x.reference != "" && x.report != nil {
-		x.report.Schema = x.reference
+		own := *x.report // Identical requests share the report; each calls the schema as it did itself.
+		own.Schema = x.reference
+		f.Validation = &own
 	}
 	f.Usage, f.Cost = total(x.attempts)
 	return f

@@ -120,8 +120,12 @@ func (s *planner) demote(c provider.Candidate, sch *schema.Schema, mode lowering
 	s.demoting.Lock()
 	defer s.demoting.Unlock()
 	refused, _ := s.refused.GetIfPresent(k)
-	if !slices.Contains(refused, mode) {
+	known := slices.Contains(refused, mode)
+	if !known {
 		s.refused.Set(k, append(slices.Clone(refused), mode))
+	}
+	// A plan that was begun before the refusal may be kept after it: whoever meets the mode again takes that one out.
+	if p, ok := s.plans.GetIfPresent(k); !known || ok && p.lowered.Mode == mode {
 		s.plans.Invalidate(k)
 	}
 	return true
