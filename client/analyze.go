@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Request is what POST /v1/analyze takes. One of Prompt, Messages and Template must be given.
+// Request is what POST /v1/analyze takes. One of Prompt, Messages and Template must be given; or State with Prompt or Answers, and nothing else.
 type Request struct {
 	Prompt   string    `json:"prompt,omitempty"`
 	Messages []Message `json:"messages,omitempty"`
@@ -24,6 +24,9 @@ type Request struct {
 	// Format is json (the default), xml, yaml or toon.
 	Format  string   `json:"format,omitempty"`
 	Options *Options `json:"options,omitempty"`
+	// State goes on with an answer that needed input. Beside it stands what the person said: Prompt, or Answers to single questions by their pointers.
+	State   string            `json:"state,omitempty"`
+	Answers map[string]string `json:"answers,omitempty"`
 
 	// ClientRequestID is the caller's own id of the request, sent as X-Request-ID; the server keeps it beside its own.
 	ClientRequestID string `json:"-"`
@@ -67,9 +70,10 @@ type Options struct {
 	Timeout     time.Duration `json:"-"`
 	MaxAttempts int           `json:"max_attempts,omitempty"`
 	Coercion    string        `json:"coercion,omitempty"`
-	Missing     string        `json:"missing,omitempty"`
-	PII         string        `json:"pii,omitempty"`
-	RedactLogs  bool          `json:"redact_logs,omitempty"`
+	// Missing is null (the default), ask or fail.
+	Missing    string `json:"missing,omitempty"`
+	PII        string `json:"pii,omitempty"`
+	RedactLogs bool   `json:"redact_logs,omitempty"`
 }
 
 // MarshalJSON writes the timeout in milliseconds.
@@ -81,7 +85,17 @@ func (o Options) MarshalJSON() ([]byte, error) {
 	}{plain(o), o.Timeout.Milliseconds()})
 }
 
-// Answer is a result that has passed the whole schema.
+// NeedsInput is the ValidationStatus of an answer under missing: ask whose text does not say what the schema requires.
+const NeedsInput = "needs_input"
+
+// Question is what to ask the person who wrote the text.
+type Question struct {
+	// Pointer is the place in the data that the text says nothing about.
+	Pointer  string `json:"pointer"`
+	Question string `json:"question"`
+}
+
+// Answer is a result that has passed the whole schema, or, with the ValidationStatus NeedsInput, what to ask.
 type Answer struct {
 	RequestID       string `json:"request_id"`
 	ClientRequestID string `json:"client_request_id"`
@@ -91,9 +105,12 @@ type Answer struct {
 	Template     string `json:"template,omitempty"`
 	OutputFormat string `json:"output_format"`
 	// Output is the text in the format that was asked for; empty for json.
-	Output           string     `json:"output"`
-	ValidationStatus string     `json:"validation_status"`
-	Validation       Validation `json:"validation"`
+	Output           string `json:"output"`
+	ValidationStatus string `json:"validation_status"`
+	// Questions are what to ask where input is needed, State what to go on with; it is empty where it would be too long.
+	Questions  []Question `json:"questions,omitempty"`
+	State      string     `json:"state,omitempty"`
+	Validation Validation `json:"validation"`
 	// OriginalLanguage is an ISO 639-1 code, or und; empty where it was not looked for.
 	OriginalLanguage   string   `json:"original_language"`
 	LanguageConfidence *float64 `json:"language_confidence"`

@@ -16,6 +16,14 @@ const exampleAnswer = `{"request_id": "0199f3c2-a4b1-7c5e-9d3e-6f708192a3b4", "d
 	"attempts": [` + exampleAttempt + `], "usage": {"input_tokens": 210, "output_tokens": 48, "cached_input_tokens": 0}, "cost_usd": 0.000183, "cached": false, "coalesced": false,
 	"cache_key": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "processing_time_ms": 812.4, "overhead_ms": 0.41}`
 
+// exampleAsking is an answer that needs input.
+const exampleAsking = `{"request_id": "0199f3c2-a4b1-7c5e-9d3e-6f708192a3b6", "data": null, "output_format": "json", "validation_status": "needs_input",
+	"questions": [{"pointer": "/date", "question": "For which day would you like the table?"}], "state": "pd1.yQ2mX0b8Zp4RZ1n9",
+	"validation": {"errors": [], "repairs": [], "coercions": [], "reasks": 0, "schema": "booking@1", "dialect_mode": "strict"},
+	"original_language": "en", "language_confidence": 0.97, "confidence": null, "confidence_source": null, "provider_used": "gemini", "model_used": "gemini-2.5-flash",
+	"attempts": [` + exampleAttempt + `], "usage": {"input_tokens": 210, "output_tokens": 48, "cached_input_tokens": 0}, "cost_usd": 0.000183, "cached": false, "coalesced": false,
+	"cache_key": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "processing_time_ms": 812.4, "overhead_ms": 0.41}`
+
 const exampleAttempt = `{"n": 1, "provider": "gemini", "model": "gemini-2.5-flash", "mode": "strict", "outcome": "ok", "status": 200, "started_at": "2026-11-24T08:00:00.000Z",
 	"queue_ms": 0, "first_token_ms": null, "total_ms": 811.2, "input_tokens": 210, "output_tokens": 48, "cost_usd": 0.000183}`
 
@@ -41,12 +49,17 @@ func analyzeExamples() map[string]*huma.Example {
 		"messages and options": {Value: example(`{"messages": [{"role": "user", "content": [{"type": "text", "text": "Two coffees and a croissant, please."}]}],
 			"schema": {"type": "array", "items": {"type": "object", "properties": {"item": {"type": "string"}, "count": {"type": "integer"}}, "required": ["item", "count"]}},
 			"format": "yaml", "options": {"temperature": 0, "max_attempts": 2, "bypass_cache": true}}`)},
+		"a form that asks back": {Value: example(`{"prompt": "This is Ann Lee, I would like a table for two.", "schema": {"type": "object", "properties": {"name": {"type": "string"},
+			"guests": {"type": "integer"}, "date": {"type": "string", "format": "date"}}, "required": ["name", "guests", "date"]}, "options": {"missing": "ask"}}`)},
+		"going on with a state":    {Summary: "What the person replied to the questions.", Value: example(`{"state": "pd1.yQ2mX0b8Zp4RZ1n9", "prompt": "On the first of December, please."}`)},
+		"answers to the questions": {Value: example(`{"state": "pd1.yQ2mX0b8Zp4RZ1n9", "answers": {"/date": "On the first of December"}}`)},
 	}
 }
 
 func docAnalyze() operation {
 	headers := []string{"RateLimit", "RateLimit-Policy", "X-Request-ID", "Idempotent-Replayed"}
-	answer := jsonReply(http.StatusOK, reflect.TypeFor[Answer](), "The validated result; with `stream: true` server-sent events.", example(exampleAnswer)).with(headers...)
+	answer := jsonReply(http.StatusOK, reflect.TypeFor[Answer](), "The validated result; with `stream: true` server-sent events. With `missing: ask` it may hold questions in place of the result.", example(exampleAnswer)).with(headers...)
+	answer.contents[mediaJSON].examples["what is missing"] = &huma.Example{Value: example(exampleAsking)}
 	answer.contents[mediaEvents] = content{
 		schema:   eventSchema(),
 		examples: examples("a partial event", `{"id": "1", "event": "partial", "data": "{\"data\":{\"number\":\"12345\"}}"}`),
@@ -56,7 +69,7 @@ func docAnalyze() operation {
 	}
 	return operation{
 		id: "analyze", tag: "analyze", summary: "Turn a prompt into validated data",
-		text: "A 200 satisfies the whole schema. What can't be made valid is a 422 with the validation report, every attempt, and what it cost. With `stream: true` faults before " +
+		text: "A 200 with `passed` satisfies the whole schema; with `needs_input`, which `options.missing: ask` allows, it holds questions and a state to go on with. What can't be made valid is a 422 with the validation report, every attempt, and what it cost. With `stream: true` faults before " +
 			"the first event answer with their status.",
 		headers: []*huma.Param{{Ref: "#/components/parameters/RequestID"}},
 		body:    &input{of: reflect.TypeFor[AnalyzeRequest](), examples: analyzeExamples()},

@@ -46,6 +46,7 @@ type BatchSummary struct {
 	Total        int         `json:"total"`
 	Passed       int         `json:"passed"`
 	Failed       int         `json:"failed"`
+	NeedsInput   int         `json:"needs_input" doc:"Items under options.missing: ask whose text does not say enough."`
 	CostUSD      *float64    `json:"cost_usd" nullable:"true" doc:"What the whole batch cost; null where the cost of one item is not known."`
 	ProcessingMS millisShape `json:"processing_time_ms"`
 }
@@ -53,8 +54,8 @@ type BatchSummary struct {
 // BatchItem is what became of one item.
 type BatchItem struct {
 	ID     string   `json:"id"`
-	Status string   `json:"status" enum:"passed,failed"`
-	Result *Answer  `json:"result,omitempty" doc:"Of an item that passed: the answer, as /v1/analyze gives it."`
+	Status string   `json:"status" enum:"passed,failed,needs_input"`
+	Result *Answer  `json:"result,omitempty" doc:"Of an item that passed or needs input: the answer, as /v1/analyze gives it."`
 	Error  *Problem `json:"error,omitempty" doc:"Of an item that failed: a problem document. Its pointers are into the body of the batch."`
 }
 
@@ -117,6 +118,8 @@ func (c *call) appendBatch(dst []byte, items []prompt.Item, done []pipeline.Done
 	dst = strconv.AppendInt(dst, int64(s.Passed), 10)
 	dst = append(dst, `,"failed":`...)
 	dst = strconv.AppendInt(dst, int64(s.Failed), 10)
+	dst = append(dst, `,"needs_input":`...)
+	dst = strconv.AppendInt(dst, int64(s.NeedsInput), 10)
 	dst = append(dst, `,"cost_usd":`...)
 	dst = s.Cost.Append(dst)
 	dst = append(dst, `,"processing_time_ms":`...)
@@ -136,7 +139,8 @@ func (c *call) appendBatch(dst []byte, items []prompt.Item, done []pipeline.Done
 
 func (c *call) appendDone(dst []byte, d *pipeline.Done) []byte {
 	if d.Err == nil {
-		return d.Answer.Append(append(dst, `,"status":"passed","result":`...))
+		dst = value.AppendQuoted(append(dst, `,"status":`...), d.Answer.Status())
+		return d.Answer.Append(append(dst, `,"result":`...))
 	}
 	one := &call{server: c.server, r: c.r, id: c.id, clientID: c.clientID}
 	var failure *pipeline.Failure
@@ -158,7 +162,7 @@ func docAnalyzeBatch() operation {
 				"schema": {"type": "object", "properties": {"item": {"type": "string"}, "count": {"type": "integer"}}, "required": ["item", "count"]}, "options": {"temperature": 0}}`)},
 		}},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[BatchAnswer](), "What became of each item.", example(`{"request_id": "0199f3c2-a4b1-7c5e-9d3e-6f708192a3b5",
-			"summary": {"total": 1, "passed": 1, "failed": 0, "cost_usd": 0.000183, "processing_time_ms": 815.2}, "items": [{"id": "a", "status": "passed", "result": `+exampleAnswer+`}]}`)).with(headers...)},
+			"summary": {"total": 1, "passed": 1, "failed": 0, "needs_input": 0, "cost_usd": 0.000183, "processing_time_ms": 815.2}, "items": [{"id": "a", "status": "passed", "result": `+exampleAnswer+`}]}`)).with(headers...)},
 		codes: []fault.Code{fault.RateLimitExceeded, fault.Timeout},
 	}
 }

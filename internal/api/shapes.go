@@ -26,18 +26,38 @@ type AnalyzeRequest struct {
 	Format     string           `json:"format,omitempty" enum:"json,xml,yaml,toon" default:"json" doc:"For xml, yaml and toon the answer holds the text as output beside the data."`
 	Stream     bool             `json:"stream,omitempty" default:"false" doc:"Answer with server-sent events."`
 	Options    Options          `json:"options,omitempty"`
+	// State goes on with an answer that needed input.
+	State   string       `json:"state,omitempty" minLength:"1" maxLength:"262144" doc:"The state of an answer with needs_input, to go on with: schema and options are in it. Beside it stands what the person said: prompt, or answers."`
+	Answers objectShaped `json:"answers,omitempty" doc:"With state, in place of prompt: what the person said to single questions, as an object from their pointers to texts. What is left out is asked again."`
 }
 
 // TransformSchema says that prompt and messages exclude each other.
 func (AnalyzeRequest) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.OneOf = []*huma.Schema{{Required: []string{"prompt"}}, {Required: []string{"messages"}}, {Required: []string{"template"}}}
-	s.DependentRequired = map[string][]string{"parameters": {"template"}}
+	only := func(field string, without ...string) *huma.Schema {
+		one := &huma.Schema{Required: []string{field}}
+		for _, other := range without {
+			one.Not = &huma.Schema{AnyOf: append(anyOf(one.Not), &huma.Schema{Required: []string{other}})}
+		}
+		return one
+	}
+	s.OneOf = []*huma.Schema{
+		only("prompt", "state"), only("messages"), only("template"), only("state", "schema", "format", "options"),
+	}
+	s.DependentRequired = map[string][]string{"parameters": {"template"}, "answers": {"state"}}
 	s.Properties["prompt"].Extensions = map[string]any{"pattern": visible} // The generator compiles patterns as Go does, which has no \u.
 	s.Properties["messages"].Extensions = map[string]any{"contains": map[string]any{
 		"type": "object", "properties": map[string]any{"role": map[string]any{"const": "user"}}, "required": []string{"role"},
 	}}
 	s.Properties["schema"].AdditionalProperties = true
 	return s
+}
+
+// anyOf gives the alternatives of a schema, if there is one.
+func anyOf(s *huma.Schema) []*huma.Schema {
+	if s == nil {
+		return nil
+	}
+	return s.AnyOf
 }
 
 // visible matches texts that hold at least one character which normalising can keep: one that is not invisible (prompt/invisible.go).
@@ -58,7 +78,7 @@ type Options struct {
 	TimeoutMS         int     `json:"timeout_ms,omitempty" minimum:"100" maximum:"600000" default:"30000" doc:"The time for everything, in milliseconds."`
 	MaxAttempts       int     `json:"max_attempts,omitempty" minimum:"1" maximum:"10" default:"4" doc:"How many calls to providers a request may make: retries, re-asks and fallbacks all count."`
 	Coercion          string  `json:"coercion,omitempty" enum:"safe,off,lenient" default:"safe" doc:"How far a value may be aligned to the schema's types; each change is reported."`
-	Missing           string  `json:"missing,omitempty" enum:"null" default:"null" doc:"Asking back belongs to a later version."`
+	Missing           string  `json:"missing,omitempty" enum:"null,ask,fail" default:"null" doc:"What becomes of what the schema requires and the text does not say: null leaves it to the schema, ask gives questions and a state to go on with, fail is a 422 that says what is missing."`
 	PII               string  `json:"pii,omitempty" enum:"off" default:"off" doc:"Hiding personal data belongs to a later version."`
 	RedactLogs        bool    `json:"redact_logs,omitempty" default:"false" doc:"Keep the texts of this request out of the history."`
 }
@@ -111,11 +131,13 @@ type ImageURL struct {
 type Answer struct {
 	RequestID          string      `json:"request_id" doc:"promptd's id of the request, for GET /v1/requests/{id}."`
 	ClientRequestID    string      `json:"client_request_id,omitempty" doc:"The X-Request-ID of the caller."`
-	Data               any         `json:"data" doc:"The value: it satisfies the whole schema of the request."`
+	Data               any         `json:"data" doc:"The value: it satisfies the whole schema of the request. null with needs_input."`
 	OutputFormat       string      `json:"output_format" enum:"json,xml,toon,yaml"`
 	Output             string      `json:"output,omitempty" doc:"The value as text, where the format is not json."`
 	Template           string      `json:"template,omitempty" doc:"The template that the request named, as name@version."`
-	ValidationStatus   string      `json:"validation_status" enum:"passed"`
+	ValidationStatus   string      `json:"validation_status" enum:"passed,needs_input" doc:"needs_input with options.missing: ask alone: the text does not say what the schema requires."`
+	Questions          []Question  `json:"questions,omitempty" doc:"With needs_input: what to ask the person."`
+	State              *string     `json:"state,omitempty" doc:"With needs_input: what to go on with, for 24 hours. It is opaque; null where it would be longer than 262,144 bytes."`
 	Validation         Validation  `json:"validation"`
 	OriginalLanguage   *string     `json:"original_language" doc:"ISO 639-1, und where it can't be told, null where it was not asked for."`
 	LanguageConfidence *float64    `json:"language_confidence" minimum:"0" maximum:"1"`
@@ -131,6 +153,12 @@ type Answer struct {
 	CacheKey           string      `json:"cache_key" pattern:"^[0-9a-f]{64}$" doc:"For DELETE /v1/cache?key=."`
 	ProcessingTimeMS   millisShape `json:"processing_time_ms"`
 	OverheadMS         millisShape `json:"overhead_ms" doc:"promptd's own share of it."`
+}
+
+// Question is what to ask the person who wrote the text.
+type Question struct {
+	Pointer  string `json:"pointer" doc:"The place in the data that the text says nothing about."`
+	Question string `json:"question" doc:"In the language of the text."`
 }
 
 // millisShape is a duration.
@@ -155,7 +183,7 @@ type Validation struct {
 
 // ValidationEntry is one violation.
 type ValidationEntry struct {
-	Keyword       string `json:"keyword" doc:"The violated keyword; TRUNCATED for an unfinished answer, LIMIT where judging was given up."`
+	Keyword       string `json:"keyword" doc:"The violated keyword; TRUNCATED for an unfinished answer, MISSING for what the text does not say, LIMIT where judging was given up."`
 	Pointer       string `json:"pointer" doc:"The place in the value, as a JSON pointer."`
 	SchemaPointer string `json:"schema_pointer"`
 	Expected      string `json:"expected"`

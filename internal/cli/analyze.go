@@ -25,6 +25,7 @@ type analysis struct {
 	settings *settings
 	live     *liveView
 	template string
+	state    string
 	values   parameters
 
 	schema, format, requestID, idempotencyKey             string
@@ -42,11 +43,14 @@ func analyzeCommand(env *Env) *cobra.Command {
 		Use: "analyze [TEXT|-]", Short: "Turn a text into JSON that satisfies a schema", Args: cobra.MaximumNArgs(1),
 		Long: "Turn a text into JSON that satisfies a schema: through a running server, or in this process with --local.\n" +
 			"The text is the argument, or standard input where it is - or missing. The data goes to standard output, what there is to say about it to standard error.\n" +
-			"Exit code 3 means that no model gave an answer that satisfies the schema.",
+			"With --missing ask the person at the terminal is asked for what the schema requires and the text does not say.\n" +
+			"Exit code 3 means that no model gave an answer that satisfies the schema, or that there are questions and nobody to ask.",
 		Example: examples(`promptd analyze --schema invoice.json "Invoice 12345, 2025-01-15, 1,250.00 USD"`,
 			"promptd analyze --schema order.json --stream - < mail.txt",
 			"promptd analyze --schema order.json --local --output json < mail.txt | jq .data",
-			"promptd analyze --template order --param customer=Ann --param message=@mail.txt"),
+			"promptd analyze --template order --param customer=Ann --param message=@mail.txt",
+			`promptd analyze --schema booking.json --missing ask "A table for two, please."`,
+			`promptd analyze --state @asked.json "On the first of December."`),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
 	}
 	a.flags(cmd)
@@ -69,7 +73,8 @@ func (a *analysis) flags(cmd *cobra.Command) {
 	f.DurationVar(&a.timeout, "timeout", 0, "bound of the whole request, 100ms to 10m (default 30s)")
 	f.IntVar(&a.maxAttempts, "max-attempts", 0, "calls to providers at most, 1 to 10 (default 4)")
 	f.StringVar(&a.coercion, "coercion", "", "fit values to the schema's types: safe, off or lenient (default safe)")
-	f.StringVar(&a.missing, "missing", "", "what becomes of values that the text does not hold")
+	f.StringVar(&a.missing, "missing", "", "what becomes of what the schema requires and the text does not say: null leaves it to the schema, ask asks back, fail refuses (default null)")
+	f.StringVar(&a.state, "state", "", "go on with an answer that asked back: its state, or @FILE with the answer or the state; the text is the reply")
 	f.StringVar(&a.pii, "pii", "", "what becomes of personal data")
 	f.DurationVar(&a.cacheTTL, "cache-ttl", 0, "how long the answer is kept, 1m to 24h (default 1h)")
 	f.BoolVar(&a.noCache, "no-cache", false, "ask a model even where the answer is known")
@@ -96,8 +101,14 @@ func (a *analysis) run(cmd *cobra.Command, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	answer, err := a.ask(ctx, c, r)
-	if err != nil {
+	if err == nil && answer.ValidationStatus == client.NeedsInput && isInteractive(a.env.Stdin) && !a.out.json() {
+		answer, err = a.converse(ctx, c, answer, a.env.Stdin)
+	}
+	switch {
+	case err != nil:
 		return a.failed(err)
+	case answer.ValidationStatus == client.NeedsInput:
+		return a.unanswered(answer)
 	}
 	return a.show(answer)
 }
@@ -137,6 +148,9 @@ func (a *analysis) request(cmd *cobra.Command, args []string) (client.Request, e
 	var err error
 	if r.Schema, err = schemaOf(a.schema); err != nil {
 		return r, err
+	}
+	if a.state != "" {
+		return r, a.goesOn(&r, args)
 	}
 	if a.template != "" || len(a.values.given) > 0 {
 		return r, a.useTemplate(&r, args)

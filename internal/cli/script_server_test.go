@@ -19,7 +19,9 @@ import (
 
 // serverCommands are the scripts' commands around a running server.
 //
-//	provider [spoiled|refusing]  a scripted provider; $PROVIDER is its address; spoiled: no answer satisfies its schema; refusing: it wants another key
+//	provider [spoiled|refusing|asking]
+//	                             a scripted provider; $PROVIDER is its address; spoiled: no answer satisfies its schema; refusing: it wants another key;
+//	                             asking: it asks for the date of a booking until it hears of December
 //	server [ARGUMENT …]          promptd serve on a free port until the script ends; $PROMPTD_SERVER is its address
 //	stop                         SIGTERM to it; it must end with 0
 //	usekey                       takes $PROMPTD_API_KEY and $KEY_ID out of the last command's JSON
@@ -37,13 +39,22 @@ func scriptProvider(ts *testscript.TestScript, _ bool, args []string) {
 		s.Shares.Invalid = 1
 	case "refusing":
 		s.Key = "another"
+	case "asking":
+		s.Answer = asksForTheDate
 	default:
-		ts.Fatalf("usage: provider [spoiled|refusing]")
+		ts.Fatalf("usage: provider [spoiled|refusing|asking]")
 	}
 	service, err := providertest.Listen("127.0.0.1:0", s)
 	ts.Check(err)
 	ts.Defer(service.Close)
 	ts.Setenv("PROVIDER", service.URL())
+}
+
+func asksForTheDate(r providertest.Request) (string, bool) {
+	if strings.Contains(string(r.Body), "December") {
+		return `{"missing": [], "answer": {"name": "Ann", "date": "2026-12-01"}}`, true
+	}
+	return `{"missing": [{"pointer": "/date", "question": "For which day?"}]}`, true
 }
 
 // scriptProcess is a promptd serve of a script.
