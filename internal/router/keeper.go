@@ -111,6 +111,9 @@ func (l *Learned) take(most int) []Row {
 			}
 			row.Name, f = of.name, of.models[k.model]
 		}
+		if f == nil {
+			continue // The lesson was forgotten, and begun again with another model.
+		}
 		row.Figures = *f
 		rows = append(rows, row)
 	}

@@ -220,6 +220,11 @@ func (l *Learned) makeRoom() {
 	for _, old := range all[:len(all)/8] {
 		delete(l.lessons, old.key)
 	}
+	for k := range l.changed { // Where the store is away for long, what waits to be written is bounded with the rest.
+		if k.lesson != (lessonKey{}) && l.lessons[k.lesson] == nil {
+			delete(l.changed, k)
+		}
+	}
 }
 
 // Lesson is what a team's requests have taught of one schema at a model.

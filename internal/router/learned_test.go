@@ -86,6 +86,25 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	if _, newest := l.lessons[lessonKey{"acme", q.Schema.Hash()}]; !newest {
 		t.Error("the newest was forgotten")
 	}
+	if n := len(l.changed); n > len(l.lessons)+1 {
+		t.Errorf("%d changes wait to be written, of %d schemas", n, len(l.lessons))
+	}
+}
+
+// A store that was away gives rows back whose schema has been forgotten meanwhile, and may have been begun again with another model.
+func TestRowsThatAreNoLongerKnownAreNotWritten(t *testing.T) {
+	t.Parallel()
+	l, q := NewLearned(), question(t, "")
+	l.observe(q, &provider.Attempt{Provider: "a", Model: "m", Outcome: dialect.OK}, false, time.Unix(1, 0))
+	rows := l.take(10)
+	clear(l.lessons)
+	l.observe(q, &provider.Attempt{Provider: "b", Model: "m", Outcome: dialect.OK}, false, time.Unix(2, 0))
+	l.putBack(rows)
+	for _, r := range l.take(10) {
+		if r.Schema == q.Schema.Hash() && r.Provider == "a" {
+			t.Errorf("got the row %+v, which nothing is known of", r)
+		}
+	}
 }
 
 // kept is a store in memory that fails when told to.
