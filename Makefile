@@ -19,7 +19,7 @@ TOOLS := $(BIN)/tools
 SIDE_MODULES := tools tools/languagetable test/sdk
 
 # Packages whose tests compare generated files with what they are generated from, and rewrite them with -update.
-GENERATED := ./internal/config ./internal/observe ./internal/fault ./internal/provider ./internal/api ./internal/doctest ./internal/schema/lowering
+GENERATED := ./internal/config ./internal/observe ./internal/dropin ./internal/fault ./internal/provider ./internal/api ./internal/doctest ./internal/schema/lowering
 GENERATED_TESTS := UpToDate$$|^TestReferencePageIsCurrent$$|^TestCheckedInDocumentIsTheServedOne$$
 
 .DEFAULT_GOAL := help
