@@ -90,6 +90,11 @@ type callSpan struct {
 
 // End counts the call and ends its span.
 func (c callSpan) End(a *provider.Attempt, err error) {
+	if errors.Is(err, provider.ErrNotSent) {
+		c.meter.Unsent()
+		c.span.End()
+		return
+	}
 	c.meter.End(a.Outcome.String(), a.Total, a.FirstToken)
 	if a.Usage.Known {
 		c.meter.Tokens(int64(a.Usage.Input), int64(a.Usage.CachedInput), int64(a.Usage.Output))

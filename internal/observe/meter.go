@@ -140,6 +140,9 @@ func (m *ModelMeter) End(outcome string, took, first time.Duration) {
 	}
 }
 
+// Unsent takes back a call that was never sent: it is counted with its provider, by its reason.
+func (m *ModelMeter) Unsent() { m.active.Dec() }
+
 // Tokens counts what the provider reported; input holds cached tokens too.
 func (m *ModelMeter) Tokens(input, cached, output int64) {
 	m.input.Add(float64(max(0, input)))

@@ -3,8 +3,10 @@ package router
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,19 @@ import (
 
 // many is how many requests a run has.
 const many = 20_000
+
+// arrive sends n requests that come by chance at a rate per second, and gives what came of them.
+func (w *world) arrive(n int, rate float64, seed uint64, options string) []done {
+	chance := rand.New(rand.NewPCG(seed, 2))
+	out := make([]done, n)
+	var all sync.WaitGroup
+	for i := range n {
+		time.Sleep(time.Duration(chance.ExpFloat64() / rate * float64(time.Second)))
+		all.Go(func() { out[i] = w.ask(i, options) })
+	}
+	all.Wait()
+	return out
+}
 
 // TestThreeFlakyServicesAreOneReliableOne: three services that fail one call in ten by themselves, one of them away for a minute in the middle.
 func TestThreeFlakyServicesAreOneReliableOne(t *testing.T) {

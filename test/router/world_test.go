@@ -130,19 +130,6 @@ func (w *world) ask(n int, options string) done {
 	return d
 }
 
-// arrive sends n requests that come by chance at a rate per second, and gives what came of them.
-func (w *world) arrive(n int, rate float64, seed uint64, options string) []done {
-	chance := rand.New(rand.NewPCG(seed, 2))
-	out := make([]done, n)
-	var all sync.WaitGroup
-	for i := range n {
-		time.Sleep(time.Duration(chance.ExpFloat64() / rate * float64(time.Second)))
-		all.Go(func() { out[i] = w.ask(i, options) })
-	}
-	all.Wait()
-	return out
-}
-
 // busy sends n requests through so many workers, each beginning the next when the last has ended.
 func (w *world) busy(n, workers int, options string) []done {
 	out := make([]done, n)
