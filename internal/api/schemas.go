@@ -105,23 +105,8 @@ func (q schemaCheck) run(ctx context.Context) (*lint.Report, error) {
 		f.Remediation = "Name fewer dialects, or simplify the schema."
 		return nil, f
 	default:
-		return nil, inSchema(err)
+		return nil, fault.InSchema("/schema", err)
 	}
-}
-
-// inSchema moves the pointers of a schema's faults to the schema's place in the body.
-func inSchema(err error) error {
-	f := fault.Of(err)
-	if f.Code != fault.InvalidSchema {
-		return err
-	}
-	moved := *f
-	moved.Entries = make([]fault.Entry, len(f.Entries))
-	for i, e := range f.Entries {
-		e.Pointer = "/schema" + e.Pointer
-		moved.Entries[i] = e
-	}
-	return &moved
 }
 
 // CheckSchemaRequest is the body of POST /v1/schemas/check.

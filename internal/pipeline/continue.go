@@ -87,17 +87,12 @@ func ofState(x *exchange, err error) error {
 	if x.prompt.Continues == nil || len(f.Entries) == 0 {
 		return err
 	}
-	moved := *f
-	moved.Entries = slices.Clone(f.Entries)
-	for i := range moved.Entries {
-		e := &moved.Entries[i]
+	return f.Moved(func(e *fault.Entry) {
 		tokens, _ := value.Tokens(e.Pointer)
-		if len(tokens) > 0 && slices.Contains([]string{"state", "prompt", "answers"}, tokens[0]) {
-			continue
+		if len(tokens) == 0 || !slices.Contains([]string{"state", "prompt", "answers"}, tokens[0]) {
+			e.Message, e.Pointer = "in the request that the state holds, at "+e.Pointer+": "+e.Message, "/state"
 		}
-		e.Message, e.Pointer = "in the request that the state holds, at "+e.Pointer+": "+e.Message, "/state"
-	}
-	return &moved
+	})
 }
 
 // next is the state behind an answer that asks.

@@ -113,16 +113,10 @@ func atTemplate(err error) error {
 	f := fault.Of(err)
 	switch f.Code {
 	case fault.NotFound, fault.Gone, fault.InvalidRequest, fault.Conflict:
+		return f.At("/template", "reference")
 	default:
 		return err
 	}
-	moved := *f
-	entry := fault.Entry{Pointer: "/template", Rule: "reference", Message: f.Detail, Hint: f.Remediation}
-	if len(f.Entries) > 0 && f.Code == fault.InvalidRequest {
-		entry.Rule, entry.Hint = f.Entries[0].Rule, f.Entries[0].Hint
-	}
-	moved.Entries = []fault.Entry{entry}
-	return &moved
 }
 
 // ofTemplate moves the faults of a bound schema to the template, since the request's body has no schema.
@@ -131,16 +125,12 @@ func ofTemplate(q *prompt.Prompt, err error) error {
 	if !q.SchemaBound || len(f.Entries) == 0 {
 		return err
 	}
-	moved := *f
-	moved.Entries = nil
-	for _, e := range f.Entries {
+	return f.Moved(func(e *fault.Entry) {
 		if e.Rule == "reference" && e.Pointer == "/schema" || f.Code == fault.InvalidSchema {
 			e.Pointer = "/template"
 			e.Message = "the schema bound to " + q.Template.Ref + ": " + e.Message
 		}
-		moved.Entries = append(moved.Entries, e)
-	}
-	return &moved
+	})
 }
 
 // templateKey adds what a template makes of an answer to its cache key: the content, and where its words end and its data begins.

@@ -33,7 +33,7 @@ func (s resolve) callers(ctx context.Context, c checked) (*schema.Schema, error)
 	case err != nil && c.reference != "":
 		return nil, atReference(err)
 	case err != nil:
-		return nil, inBody(err)
+		return nil, fault.InSchema("/schema", err)
 	}
 	if texts, known := sourceOf(q); known {
 		compiled = compiled.WithSource(texts...)
@@ -46,14 +46,8 @@ func atReference(err error) error {
 	f := fault.Of(err)
 	switch f.Code {
 	case fault.NotFound, fault.Gone, fault.InvalidRequest, fault.InvalidSchema:
+		return f.At("/schema", "reference")
 	default:
 		return err
 	}
-	moved := *f
-	entry := fault.Entry{Pointer: "/schema", Rule: "reference", Message: f.Detail, Hint: f.Remediation}
-	if len(f.Entries) > 0 && f.Code == fault.InvalidRequest {
-		entry.Rule, entry.Hint = f.Entries[0].Rule, f.Entries[0].Hint
-	}
-	moved.Entries = []fault.Entry{entry}
-	return &moved
 }

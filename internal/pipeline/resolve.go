@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/promptd/promptd/internal/cache"
-	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/schema"
@@ -63,21 +62,6 @@ func (s resolve) do(ctx context.Context, c checked) (resolved, error) {
 	r.candidates = candidates
 	r.key = cacheKey(r)
 	return r, nil
-}
-
-// inBody moves the pointers of a schema's faults to the schema's place in the request's body.
-func inBody(err error) error {
-	f := fault.Of(err)
-	if f.Code != fault.InvalidSchema {
-		return err
-	}
-	moved := *f
-	moved.Entries = make([]fault.Entry, len(f.Entries))
-	for i, e := range f.Entries {
-		e.Pointer = "/schema" + e.Pointer
-		moved.Entries[i] = e
-	}
-	return &moved
 }
 
 // cacheKey is made of everything that changes the answer. The pinned model stands in it, not the one that happens to be first, so that a hit does not

@@ -138,16 +138,11 @@ func (i *Item) Placed(err error) error {
 	if !errors.As(err, &f) || len(f.Entries) == 0 {
 		return err
 	}
-	moved := *f
-	moved.Entries = slices.Clone(f.Entries)
-	for n := range moved.Entries {
-		entry := &moved.Entries[n]
-		if _, own := i.own.Lookup(entry.Pointer); !own {
-			if _, common := i.among.Lookup(entry.Pointer); common && entry.Pointer != "" {
-				continue // It was said for all.
-			}
+	return f.Moved(func(e *fault.Entry) {
+		_, own := i.own.Lookup(e.Pointer)
+		_, common := i.among.Lookup(e.Pointer)
+		if forAll := !own && common && e.Pointer != ""; !forAll {
+			e.Pointer = i.place + e.Pointer
 		}
-		entry.Pointer = i.place + entry.Pointer
-	}
-	return &moved
+	})
 }

@@ -55,7 +55,7 @@ func (r *Registry) Compare(ctx context.Context, team key.TeamID, name string, q 
 	}
 	compiled, err := r.cfg.Schemas.Compile(ctx, q.Schema, r.options())
 	if err != nil {
-		return nil, below("/schema", err)
+		return nil, fault.InSchema("/schema", err)
 	}
 	return r.compare(ctx, before, compiled, q.Mode)
 }

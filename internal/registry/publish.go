@@ -44,7 +44,7 @@ func (r *Registry) Publish(ctx context.Context, team key.TeamID, owner key.ID, d
 	}
 	compiled, err := r.cfg.Schemas.Compile(ctx, d.Schema, r.options())
 	if err != nil {
-		return Published{}, below("/schema", err)
+		return Published{}, fault.InSchema("/schema", err)
 	}
 	done, err := r.line.wait(ctx, team, d.Name)
 	if err != nil {
@@ -136,19 +136,4 @@ func (r *Registry) again(ctx context.Context, d Draft, p Published) (Published, 
 	s, err := r.Change(ctx, p.Schema.Team, p.Schema.Name, Change{Description: d.Description})
 	p.Schema = s
 	return p, err
-}
-
-// below moves the pointers of a schema's faults below the schema's place in a body.
-func below(pointer string, err error) error {
-	f := fault.Of(err)
-	if f.Code != fault.InvalidSchema {
-		return err
-	}
-	moved := *f
-	moved.Entries = make([]fault.Entry, len(f.Entries))
-	for i, e := range f.Entries {
-		e.Pointer = pointer + e.Pointer
-		moved.Entries[i] = e
-	}
-	return &moved
 }
