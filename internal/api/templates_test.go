@@ -237,6 +237,22 @@ func TestATemplateRendersAndIsTested(t *testing.T) {
 	w.do(ask{method: "POST", path: templatesPath + "/order/test", key: noAnalyze}).problem(t, 403, "FORBIDDEN")
 }
 
+// A model that asks back has answered nothing: such a test has failed, and says what was asked.
+func TestAQuestionIsNoPassedTemplateTest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publishTemplate(strings.TrimSuffix(orderTemplate("order", ""), "}") + `, "options": {"missing": "ask"}, "tests": [{"name": "any", "parameters": ` + orderParameters + `}]}`)
+	w.service.Queue(providertest.Reply{Text: `{"missing": [{"pointer": "/n", "question": "How many?"}], "answer": null}`})
+	var tested api.TestedTemplate
+	w.post(templatesPath+"/order/test", "").into(t, 200, &tested)
+	if tested.Passed != 0 || tested.Failed != 1 || tested.Tests[0].Status != "failed" || tested.Tests[0].RequestID == "" {
+		t.Fatalf("got %+v, want one failed test", tested)
+	}
+	if e := tested.Tests[0].Error; e == nil || e.Code != "VALIDATION_FAILED" || !strings.Contains(e.Detail, "/n: How many?") || e.Remediation == "" {
+		t.Errorf("got the error %+v, want the question", e)
+	}
+}
+
 func TestTemplatesOfOtherTeamsAreNotThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

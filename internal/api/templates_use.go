@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/promptd/promptd/internal/body"
 	"github.com/promptd/promptd/internal/fault"
@@ -14,6 +16,7 @@ import (
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
+	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/template"
 	"github.com/promptd/promptd/internal/value"
 )
@@ -179,15 +182,14 @@ func testOf(t *template.Test, d *pipeline.Done) TemplateTest {
 		if errors.As(d.Err, &failure) {
 			one.RequestID = failure.RequestID
 		}
-		f := fault.Of(d.Err)
-		remediation := f.Remediation
-		if remediation == "" {
-			remediation = f.Code.Row().Remediation
-		}
-		one.Error = &TemplateError{Code: f.Code.String(), Detail: f.Detail, Remediation: remediation}
+		one.Error = templateError(fault.Of(d.Err))
 		return one
 	}
 	one.RequestID = d.Answer.RequestID
+	if d.Answer.Status() != pipeline.Passed {
+		one.Error = unanswered(d.Answer.Questions)
+		return one
+	}
 	for _, difference := range t.Differences(d.Answer.Valid.Value()) {
 		one.Differences = append(one.Differences, TemplateDifference{
 			difference.Pointer, difference.Expected.Append(nil), difference.Actual.Append(nil), difference.Message,
@@ -199,4 +201,21 @@ func testOf(t *template.Test, d *pipeline.Done) TemplateTest {
 	}
 	one.Data = rawOrNull(d.Answer.Valid.Value())
 	return one
+}
+
+// unanswered is what a test says whose text does not say enough: what the model asks back is no answer that could be compared. It is no fault, since
+// faults are logged and hold nothing that a model wrote.
+func unanswered(questions []missing.Question) *TemplateError {
+	asked := make([]string, len(questions))
+	for i, q := range questions {
+		asked[i] = cmp.Or(q.Pointer, "the whole answer") + ": " + q.Text
+	}
+	return &TemplateError{
+		Code: fault.ValidationFailed.String(), Detail: "there is no answer, the model asks back: " + strings.Join(asked, "; "),
+		Remediation: "Give the test parameters that say it, or let the schema do without it.",
+	}
+}
+
+func templateError(f *fault.Fault) *TemplateError {
+	return &TemplateError{Code: f.Code.String(), Detail: f.Detail, Remediation: cmp.Or(f.Remediation, f.Code.Row().Remediation)}
 }
