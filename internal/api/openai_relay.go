@@ -17,6 +17,9 @@ func (s *Server) relayStream(ctx context.Context, c *call, q *dropin.Request, ke
 	switch {
 	case err != nil && !began:
 		return idempotency.Response{}, c.failed(err)
+	case out.gone && err == nil:
+		c.w.status = gone
+		return idempotency.Response{Status: a.Status, ContentType: mediaEvents, Body: out.kept}, nil
 	case err != nil:
 		err = c.failed(err)
 		f := c.known(err)
@@ -37,10 +40,12 @@ func (s *Server) relayStream(ctx context.Context, c *call, q *dropin.Request, ke
 
 // passed is the caller's end of a relayed stream.
 type passed struct {
-	c    *call
-	out  *http.ResponseController
+	c   *call
+	out *http.ResponseController
+	// keep gathers the stream for a repetition under the same idempotency key. It goes on when the caller has gone, which is when it is wanted.
 	keep bool
 	kept []byte
+	gone bool
 }
 
 // Begin sends the headers with the first bytes.
@@ -57,9 +62,20 @@ func (p *passed) Begin(head relay.Head) {
 
 // Write sends bytes on at once. A reader that does not read must not hold its place for ever.
 func (p *passed) Write(b []byte) error {
-	if p.keep {
+	if p.keep && len(p.kept) <= idempotency.MaxBody { // What is longer is not kept, so it need not be gathered.
 		p.kept = append(p.kept, b...)
 	}
+	if p.gone {
+		return nil
+	}
+	err := p.send(b)
+	if p.keep && err != nil {
+		p.gone, err = true, nil
+	}
+	return err
+}
+
+func (p *passed) send(b []byte) error {
 	_ = p.out.SetWriteDeadline(time.Now().Add(patience)) //nolint:errcheck // Writers without deadlines are those of tests.
 	if _, err := p.c.w.Write(b); err != nil {
 		return err

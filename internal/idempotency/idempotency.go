@@ -32,8 +32,8 @@ const (
 	forgetEvery   = 10 * time.Minute
 	forgetPortion = 200
 	maxKey        = 255
-	// maxBody bounds what is kept of one answer: far above any answer of the service.
-	maxBody = 32 << 20
+	// MaxBody bounds what is kept of one answer, in bytes: far above any answer of the service. A longer one is not kept.
+	MaxBody = 32 << 20
 )
 
 // Config is what a [Keeper] may be told; everything has a default.
@@ -245,7 +245,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 // final says whether an answer is kept: what would be different next time is not, such as a limit or a budget that is spent now.
 func final(r Response) bool {
 	again := r.Status == 402 || r.Status == 429
-	return r.Status > 0 && r.Status < 500 && !again && len(r.Body) <= maxBody
+	return r.Status > 0 && r.Status < 500 && !again && len(r.Body) <= MaxBody
 }
 
 func checkKey(text string) error {

@@ -173,11 +173,14 @@ func (x *exchange) begin(c provider.Candidate, contentType string) bool {
 		return false
 	}
 	x.began = true
+	if x.hurry != nil {
+		x.hurry.Stop()
+	}
 	x.out.Begin(Head{x.id, c.Provider.Name(), c.Model.Name, contentType})
 	return true
 }
 
-// note keeps the record of an attempt, and lets the router learn of it; one that was not sent is none.
+// note keeps the record of an attempt; one that was not sent is none. The router hears how the service fares, and of no answer that it passed: nobody judges one here.
 func (r *Relay) note(x *exchange, a *provider.Attempt, err error) {
 	x.asked += a.Total
 	if errors.Is(err, provider.ErrNotSent) {
@@ -185,7 +188,7 @@ func (r *Relay) note(x *exchange, a *provider.Attempt, err error) {
 	}
 	a.N, a.Reason = len(x.attempts)+1, x.why
 	x.attempts = append(x.attempts, *a)
-	r.deps.Router.Learn(x.question, a, false)
+	r.deps.Router.Note(a)
 }
 
 func (x *exchange) answer(c provider.Candidate, status int, contentType string, body []byte) *Answer {

@@ -40,7 +40,7 @@ type Deps struct {
 // Relay hands requests on. It is safe for concurrent use.
 type Relay struct {
 	deps Deps
-	// text stands for the schema of answers that have none: the router learns of them as of any other.
+	// text stands for the schema of answers that have none.
 	text *schema.Schema
 }
 
@@ -95,6 +95,8 @@ type exchange struct {
 	question *router.Question
 	// said is what the user says, for the router and the history.
 	said string
+	// hurry ends the attempt under way when its part of the time is over; nil where it has all of it.
+	hurry *time.Timer
 }
 
 // Do hands on one admitted request. The answer is streamed to out where that is not nil. The error is a *pipeline.Failure; began tells whether something of the
@@ -124,6 +126,7 @@ func (r *Relay) walk(ctx context.Context, x *exchange) (*Answer, error) {
 		return nil, err
 	}
 	failed, why := nobody(&order), ""
+	seen := make([]error, len(order.Choices)) // What became of each candidate the last time.
 	for round := 0; ; round++ {
 		asked := false
 		for i := range order.Choices {
@@ -131,17 +134,19 @@ func (r *Relay) walk(ctx context.Context, x *exchange) (*Answer, error) {
 				return nil, failed
 			}
 			c := order.Choices[i].Candidate
-			if round > 0 && !r.mayRepeat(ctx, x, c, round, failed) {
+			if round > 0 && !r.mayRepeat(ctx, x, c, round, seen[i]) {
 				continue
 			}
 			if x.why = order.Explain(i); why != "" {
 				x.why = "after " + why + "; " + x.why
 			}
-			a, err := r.ask(ctx, x, c)
+			part, done := x.part(ctx, another(seen, i))
+			a, err := r.ask(part, x, c)
+			done()
 			if err == nil {
 				return a, nil
 			}
-			failed, asked = err, true
+			failed, seen[i], asked = err, err, true
 			if ctx.Err() != nil || x.began || !next(err) {
 				return nil, failed
 			}
@@ -151,6 +156,30 @@ func (r *Relay) walk(ctx context.Context, x *exchange) (*Answer, error) {
 			return nil, failed
 		}
 	}
+}
+
+// another says whether somebody else could still be asked after the i-th candidate.
+func another(seen []error, i int) bool {
+	for j, err := range seen {
+		if j != i && (err == nil || repeats(err)) {
+			return true
+		}
+	}
+	return false
+}
+
+// part gives an attempt at most half of what is left of the time while another candidate could still be asked, so that a service that hangs never eats the request.
+// Once an answer begins it has all of it: nobody else can be asked then.
+func (x *exchange) part(ctx context.Context, another bool) (_ context.Context, done func()) {
+	x.hurry = nil
+	deadline, ok := ctx.Deadline()
+	if !ok || !another || len(x.attempts)+2 > x.Prompt.Options.MaxAttempts {
+		return ctx, func() {}
+	}
+	limited, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(time.Until(deadline)/2, func() { cancel(context.DeadlineExceeded) })
+	x.hurry = timer
+	return limited, func() { timer.Stop(); cancel(nil) }
 }
 
 // outcomeOf names what became of an attempt.
@@ -189,16 +218,26 @@ func next(err error) bool {
 	return rule.Next || rule.Repeat
 }
 
-// mayRepeat pauses before a candidate is asked again, where that is worth it.
+// repeats says whether a candidate may do better another time after an attempt that ended so.
+func repeats(err error) bool {
+	var e *dialect.Error
+	return errors.As(err, &e) && provider.RuleOf(e.Outcome).Repeat
+}
+
+// mayRepeat pauses before a candidate is asked again, where that is worth it; failed is what became of it the last time.
 func (r *Relay) mayRepeat(ctx context.Context, x *exchange, c provider.Candidate, round int, failed error) bool {
 	const most = 8 // Rounds: a call that is not sent is no attempt.
-	var e *dialect.Error
-	if round > most || !errors.As(failed, &e) || !provider.RuleOf(e.Outcome).Repeat || !c.Provider.AllowRetry() {
+	if round > most || !repeats(failed) || !c.Provider.AllowRetry() {
 		return false
+	}
+	var wait time.Duration
+	var e *dialect.Error
+	if errors.As(failed, &e) {
+		wait = e.Wait
 	}
 	begun := time.Now()
 	defer func() { x.asked += time.Since(begun) }()
-	return provider.Sleep(ctx, r.deps.Settings().Backoff.Pause(round, e.Wait)) == nil
+	return provider.Sleep(ctx, r.deps.Settings().Backoff.Pause(round, wait)) == nil
 }
 
 // failure makes the product's error of what ended a request.

@@ -160,6 +160,9 @@ func (r *Router) Learn(q *Question, a *provider.Attempt, reask bool) {
 	r.cfg.Learned.observe(q, a, reask, now)
 }
 
+// Note takes an attempt whose answer nobody judges: it says how the service fares, and nothing of what the model can do.
+func (r *Router) Note(a *provider.Attempt) { r.distrust.note(a, r.cfg.Now()) }
+
 // Overtaken takes a call that was cancelled because another candidate answered sooner. A service that hangs would never be found out otherwise: hedges cancel its calls
 // before they time out.
 func (r *Router) Overtaken(a *provider.Attempt) { r.distrust.failed(a, r.cfg.Now()) }
