@@ -15,6 +15,7 @@ import (
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/lowering"
+	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -22,8 +23,8 @@ var update = flag.Bool("update", false, "rewrite golden files")
 
 const wanted = "messages.txt"
 
-// Each archive in testdata/metaprompt is one case: a profile, a schema (the default one where there is none), a text or a body with messages, perhaps an
-// answer to ask again about, and the messages that a model gets.
+// Each archive in testdata/metaprompt is one case: a profile, a schema (the default one where there is none), a text or a body with messages, perhaps a
+// mark that what is missing can be said, or an answer to ask again about, and the messages that a model gets.
 func TestMetaPrompt(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/metaprompt/*.txtar")
@@ -78,6 +79,13 @@ func messages(t *testing.T, files map[string]string) string {
 		t.Fatal(err)
 	}
 	meta, err := w.Write(s, lowered, small)
+	if _, asks := files["asks"]; asks {
+		var f *missing.Form
+		if f, err = missing.New(s); err == nil {
+			lowered = f.Lower(profile)
+			meta, err = w.WriteAsking(f, lowered, small)
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
