@@ -123,6 +123,8 @@ func (s attempts) attempt(ctx context.Context, t *series) (*Result, error) {
 		return nil, s.reask(t, read, unraised(err))
 	}
 	switch {
+	case len(shaped.said.Questions) > 0 && t.partial != nil && t.partial.any:
+		return nil, s.reask(t, read, contradiction()) // Questions in place of what was shown would take it back.
 	case len(shaped.said.Questions) > 0:
 		return s.incomplete(t, shaped)
 	case t.form != nil && !shaped.said.Answered:

@@ -15,6 +15,7 @@ import (
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/provider/providertest"
 	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/value"
 )
@@ -403,5 +404,23 @@ func TestAStateThatWouldBeTooLongIsNotGiven(t *testing.T) {
 	a := h.must(t, string(body))
 	if a.State != "" || len(a.Questions) != 1 || !strings.Contains(string(a.Append(nil)), `"state":null`) {
 		t.Errorf("got %d questions and a state of %d bytes", len(a.Questions), len(a.State))
+	}
+}
+
+// Questions in place of fields that a stream has shown would take them back.
+func TestAStreamDoesNotAskBackAfterItHasShownSomething(t *testing.T) {
+	t.Parallel()
+	h := setup(t, rig{})
+	h.service.Queue(
+		providertest.Reply{Text: `{"missing":[],"answer":{"name":"Ann","date":"someday","note":null}}`},
+		says(askDate),
+		says(filled),
+	)
+	partials, a := h.stream(t, annSays)
+	if len(partials) == 0 || partials[0].String() != `{"name":"Ann"}` {
+		t.Fatalf("the first attempt showed %v, want the name", partials)
+	}
+	if a.Status() != Passed || string(a.Data) != `{"name":"Ann","date":"2026-12-01"}` || len(a.Attempts) != 3 {
+		t.Errorf("got %s", a.Append(nil))
 	}
 }
