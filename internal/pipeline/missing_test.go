@@ -14,8 +14,8 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/prompt"
-	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/provider/providertest"
+	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/missing"
 	"github.com/promptd/promptd/internal/value"
 )
