@@ -113,12 +113,16 @@ type UsageQuery struct {
 	From, To time.Time
 	GroupBy  []string
 	AllTeams bool
+	// Recommendations asks for models that would do better.
+	Recommendations bool
 }
 
 // Usage are sums by group, and over all of them.
 type Usage struct {
 	Rows  []UsageRow `json:"rows"`
 	Total Sums       `json:"total"`
+	// Recommendations are there where they were asked for.
+	Recommendations []Recommendation `json:"recommendations,omitempty"`
 }
 
 // UsageRow is one group; what was not grouped by is empty.
@@ -155,6 +159,9 @@ func (c *Client) Usage(ctx context.Context, u UsageQuery) (*Usage, error) {
 	}
 	if u.AllTeams {
 		q.Set("all_teams", "true")
+	}
+	if u.Recommendations {
+		q.Set("recommendations", "true")
 	}
 	return fetch[*Usage](ctx, c, call{method: http.MethodGet, path: "/v1/usage", query: q, repeatable: true})
 }

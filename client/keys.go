@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -20,13 +19,15 @@ type Key struct {
 	// Prefix is the beginning of the secret, by which its owner recognises it.
 	Prefix string `json:"prefix"`
 	// RateLimitPerHour is nil where the server's default holds, and 0 where there is no limit.
-	RateLimitPerHour *int            `json:"rate_limit_per_hour"`
-	TokensPerMinute  int             `json:"tokens_per_minute"`
-	MaxConcurrency   int             `json:"max_concurrency"`
-	PromptChars      int             `json:"prompt_chars,omitempty"`
-	Models           []string        `json:"models"`
-	Budget           json.RawMessage `json:"budget,omitempty"`
-	CreatedAt        time.Time       `json:"created_at"`
+	RateLimitPerHour *int `json:"rate_limit_per_hour"`
+	// TokensPerMinute and MaxConcurrency are 0 where there is no limit.
+	TokensPerMinute int      `json:"tokens_per_minute"`
+	MaxConcurrency  int      `json:"max_concurrency"`
+	PromptChars     int      `json:"prompt_chars,omitempty"`
+	Models          []string `json:"models"`
+	// Budget is nil where there is none.
+	Budget    *Budget   `json:"budget"`
+	CreatedAt time.Time `json:"created_at"`
 	// The times below are zero where the thing has not happened or never will.
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
@@ -45,10 +46,14 @@ type KeyRequest struct {
 	Team   string   `json:"team,omitempty"`
 	Scopes []string `json:"scopes,omitempty"`
 	// RateLimitPerHour is 0 for no limit.
-	RateLimitPerHour *int      `json:"rate_limit_per_hour,omitempty"`
-	PromptChars      int       `json:"prompt_chars,omitempty"`
-	Models           []string  `json:"models,omitempty"`
-	ExpiresAt        time.Time `json:"expires_at,omitzero"`
+	RateLimitPerHour *int `json:"rate_limit_per_hour,omitempty"`
+	// TokensPerMinute and MaxConcurrency are 0 for no limit, Budget is nil for none.
+	TokensPerMinute int       `json:"tokens_per_minute,omitempty"`
+	MaxConcurrency  int       `json:"max_concurrency,omitempty"`
+	Budget          *Budget   `json:"budget,omitempty"`
+	PromptChars     int       `json:"prompt_chars,omitempty"`
+	Models          []string  `json:"models,omitempty"`
+	ExpiresAt       time.Time `json:"expires_at,omitzero"`
 }
 
 // Page chooses a page of a list: Limit 0 is the server's default, an empty Cursor begins.

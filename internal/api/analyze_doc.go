@@ -75,7 +75,7 @@ func docAnalyze() operation {
 		body:    &input{of: reflect.TypeFor[AnalyzeRequest](), examples: analyzeExamples()},
 		answers: []reply{answer},
 		codes: []fault.Code{
-			fault.InvalidSchema, fault.NotFound, fault.Gone, fault.ValidationFailed, fault.ContentRefused, fault.RateLimitExceeded, fault.ProviderError, fault.Timeout,
+			fault.InvalidSchema, fault.NotFound, fault.Gone, fault.ValidationFailed, fault.ContentRefused, fault.BudgetExceeded, fault.RateLimitExceeded, fault.ProviderError, fault.Timeout,
 		},
 	}
 }

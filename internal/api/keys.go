@@ -15,7 +15,6 @@ import (
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/key"
-	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -29,23 +28,6 @@ type NewKey struct {
 type Keys struct {
 	Data       []key.Key  `json:"data"`
 	NextCursor key.Cursor `json:"next_cursor,omitempty"`
-}
-
-// Me is the answer of GET /v1/me.
-type Me struct {
-	ID        key.ID     `json:"id"`
-	Name      string     `json:"name"`
-	Team      key.TeamID `json:"team"`
-	Scopes    key.Scopes `json:"scopes"`
-	Models    []string   `json:"models"`
-	RateLimit *RateLimit `json:"rate_limit" doc:"null where the key has no limit of requests."`
-}
-
-// RateLimit is what is left of a limit.
-type RateLimit struct {
-	PerHour   int     `json:"per_hour"`
-	Remaining int     `json:"remaining"`
-	ResetSec  float64 `json:"reset_seconds" doc:"Until the whole limit is there again."`
 }
 
 // most is the largest limit that a key may be given.
@@ -100,7 +82,7 @@ func readKey(r *body.Reader) (key.Key, error) {
 	k := key.Key{
 		Name: r.String("name", ""), Team: key.TeamID(r.String("team", "")),
 		TokensPerMinute: int(r.Int("tokens_per_minute", 0, 0, mostLimit)), MaxConcurrency: int(r.Int("max_concurrency", 0, 0, mostLimit)),
-		PromptChars: int(r.Int("prompt_chars", 0, 0, mostLimit)), Models: r.Strings("models"),
+		PromptChars: int(r.Int("prompt_chars", 0, 0, mostLimit)), Models: r.Strings("models"), Budget: readBudget(r),
 	}
 	if _, given := r.Value("name"); !given {
 		r.Fault("name", "required", "name is missing", "Name the program or person that uses the key.")
@@ -108,11 +90,6 @@ func readKey(r *body.Reader) (key.Key, error) {
 	if _, given := r.Value("rate_limit_per_hour"); given {
 		n := int(r.Int("rate_limit_per_hour", 0, 0, mostLimit))
 		k.RateLimitPerHour = &n
-	}
-	for _, later := range []string{"tokens_per_minute", "max_concurrency"} {
-		if v, given := r.Value(later); given && v.Kind() == value.KindNumber && !value.Equal(v, value.Int(0)) {
-			r.Fault(later, "unsupported", later+" is not enforced by this version of promptd", "Leave it out.")
-		}
 	}
 	if names := r.Strings("scopes"); names != nil {
 		scopes, err := key.ParseScopes(names)
@@ -123,9 +100,6 @@ func readKey(r *body.Reader) (key.Key, error) {
 		if err == nil && scopes == 0 {
 			r.Fault("scopes", "minItems", "scopes is empty", "Leave it out for all scopes but admin.")
 		}
-	}
-	if v, given := r.Value("budget"); given && !v.IsNull() {
-		r.Fault("budget", "unsupported", "budgets are not enforced by this version of promptd", "Leave it out.")
 	}
 	if v, given := r.Value("expires_at"); given && !v.IsNull() {
 		t, err := time.Parse(time.RFC3339, strings.ToUpper(r.String("expires_at", "")))
@@ -202,22 +176,6 @@ func (s *Server) rotateKey(c *call) error {
 	})
 }
 
-// readMe is GET /v1/me.
-func (s *Server) readMe(c *call) error {
-	me := Me{ID: c.caller.Key, Name: c.caller.Name, Team: c.caller.Team, Scopes: c.caller.Scopes, Models: c.caller.Models}
-	if me.Models == nil {
-		me.Models = []string{}
-	}
-	if n := c.caller.RateLimitPerHour; n > 0 {
-		d, err := s.deps.Limiter.Allow(c.r.Context(), "key:"+string(c.caller.Key), 0, limit.PerHour(n))
-		if err != nil {
-			return err
-		}
-		me.RateLimit = &RateLimit{n, d.Remaining, d.ResetAfter.Seconds()}
-	}
-	return c.json(http.StatusOK, me)
-}
-
 const keyIDPattern = `^key_[0-9a-f]{32}$`
 
 func keyID() map[string]*huma.Param {
@@ -245,12 +203,6 @@ func describedKey(s *huma.Schema) *huma.Schema {
 	if s.Properties["budget"].AnyOf == nil {
 		orNull(s, "budget")
 	}
-	return s
-}
-
-// TransformSchema lets a key without a limit have none.
-func (Me) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	orNull(s, "rate_limit")
 	return s
 }
 
@@ -287,13 +239,5 @@ func docRotateKey() operation {
 			of: reflect.TypeFor[RotateKeyRequest](), optional: true, text: "May be left out.", examples: examples("an hour of grace", `{"grace_seconds": 3600}`),
 		},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[NewKey](), "The key with its secret.", example(exampleKey+`, "key": "pd_live_…"}`)).with("Idempotent-Replayed")},
-	}
-}
-
-func docMe() operation {
-	return operation{
-		id: "readMe", tag: "keys", summary: "Who am I and what is left", text: "It counts against no limit, and needs no scope.",
-		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Me](), "The key that asked.", example(`{"id": "`+exampleKeyID+`", "name": "invoice importer", "team": "billing",
-			"scopes": ["analyze", "usage"], "models": [], "rate_limit": {"per_hour": 1000, "remaining": 999, "reset_seconds": 3.6}}`))},
 	}
 }

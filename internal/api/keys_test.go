@@ -104,8 +104,18 @@ func TestKeysAreRefusedByName(t *testing.T) {
 		{`{"name": "a", "scopes": []}`, "/scopes", "minItems", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "scopes": ["root"]}`, "/scopes", "enum", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "rate_limit_per_hour": -1}`, "/rate_limit_per_hour", "range", 400, "INVALID_REQUEST"},
-		{`{"name": "a", "tokens_per_minute": 5}`, "/tokens_per_minute", "unsupported", 400, "INVALID_REQUEST"},
-		{`{"name": "a", "budget": {"usd": 1, "period": "day"}}`, "/budget", "unsupported", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "tokens_per_minute": -5}`, "/tokens_per_minute", "range", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "max_concurrency": 1000000001}`, "/max_concurrency", "range", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": 5}`, "/budget", "type", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": 1}}`, "/budget/period", "required", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"period": "day"}}`, "/budget/usd", "required", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": 1, "period": "week"}}`, "/budget/period", "enum", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": -1, "period": "day"}}`, "/budget/usd", "range", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": 1000000000.1, "period": "day"}}`, "/budget/usd", "range", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": "1", "period": "day"}}`, "/budget/usd", "type", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": 0.0000000001, "period": "day"}}`, "/budget/usd", "format", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": 1e-10, "period": "day"}}`, "/budget/usd", "format", 400, "INVALID_REQUEST"},
+		{`{"name": "a", "budget": {"usd": 1, "period": "day", "per": "key"}}`, "/budget/per", "unknown_field", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "expires_at": ""}`, "/expires_at", "format", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "expires_at": 7}`, "/expires_at", "type", 400, "INVALID_REQUEST"},
 		{`{"name": "a", "expires_at": "soon"}`, "/expires_at", "format", 400, "INVALID_REQUEST"},
@@ -118,7 +128,10 @@ func TestKeysAreRefusedByName(t *testing.T) {
 		}
 	}
 	w.post("/v1/keys/key_00000000000000000000000000000000/rotate", `{"grace_seconds": 2592001}`).problem(t, 400, "INVALID_REQUEST")
-	for _, body := range []string{`{"name": "a", "tokens_per_minute": 0.0, "max_concurrency": 0, "budget": null, "expires_at": null}`, `{"name": "` + strings.Repeat("ü", 200) + `", "models": ["` + strings.Repeat("ü", 200) + `"]}`} {
+	for _, body := range []string{
+		`{"name": "a", "tokens_per_minute": 0.0, "max_concurrency": 0, "budget": null, "prompt_chars": 0, "expires_at": null}`, `{"name": "` + strings.Repeat("ü", 200) + `", "models": ["` + strings.Repeat("ü", 200) + `"]}`,
+		`{"name": "a", "tokens_per_minute": 5, "max_concurrency": 1, "budget": {"usd": 2.5e-1, "period": "month"}}`,
+	} {
 		if a := w.post("/v1/keys", body); a.status != 201 {
 			t.Errorf("%s: got %d, want 201: %s", body, a.status, a.body)
 		}

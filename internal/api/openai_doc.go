@@ -124,7 +124,7 @@ func docDropIn(o operation, answer string) operation {
 		contents: map[string]content{mediaJSON: {schema: whole, examples: map[string]*huma.Example{"an answer with a schema": {Value: example(answer)}}}, mediaEvents: {schema: events}},
 	}}
 	o.codes = []fault.Code{
-		fault.InvalidSchema, fault.NotFound, fault.ValidationFailed, fault.ContentRefused, fault.RateLimitExceeded, fault.ProviderError, fault.Timeout,
+		fault.InvalidSchema, fault.NotFound, fault.ValidationFailed, fault.ContentRefused, fault.BudgetExceeded, fault.RateLimitExceeded, fault.ProviderError, fault.Timeout,
 	}
 	return o
 }

@@ -88,6 +88,8 @@ func (s *Server) describe() ([]byte, error) {
 			item.Get = o
 		case http.MethodPost:
 			item.Post = o
+		case http.MethodPut:
+			item.Put = o
 		case http.MethodPatch:
 			item.Patch = o
 		case http.MethodDelete:
@@ -123,7 +125,7 @@ func tags() []*huma.Tag {
 		{Name: "history", Description: "What was asked, what came of it, and what it cost."},
 		{Name: "providers", Description: "Whom promptd can ask, what they can do, and what they cost."},
 		{Name: "cache", Description: "Answers that are kept for a time."},
-		{Name: "keys", Description: "API keys, and who the caller is."},
+		{Name: "keys", Description: "API keys, who the caller is, and what keys and teams may use."},
 		{Name: "health", Description: "Whether promptd works, and its metrics."},
 		{Name: "documents", Description: "This document and its page."},
 	}

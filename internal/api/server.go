@@ -79,6 +79,7 @@ type Deps struct {
 	Schemas     *registry.Registry
 	Templates   *template.Library
 	Keys        *key.Issuer
+	Teams       *key.TeamKeeper
 	Verifier    Verifier
 	History     History
 	Recorded    Flusher

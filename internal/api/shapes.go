@@ -313,29 +313,25 @@ type RequestFault struct {
 
 // CreateKeyRequest is the body of POST /v1/keys.
 type CreateKeyRequest struct {
-	Name             string      `json:"name" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]{1,200}$" doc:"The program or person that uses the key."`
-	Team             string      `json:"team,omitempty" pattern:"^[A-Za-z0-9._-]{1,64}$" default:"default"`
-	Scopes           scopesShape `json:"scopes,omitempty" doc:"What the key may do; without it all but admin."`
-	RateLimitPerHour int         `json:"rate_limit_per_hour,omitempty" minimum:"0" maximum:"1000000000" doc:"0 is no limit; without it the configured default holds."`
-	TokensPerMinute  int         `json:"tokens_per_minute,omitempty" minimum:"0" maximum:"0" doc:"Belongs to a later version: only 0, no limit, is taken."`
-	MaxConcurrency   int         `json:"max_concurrency,omitempty" minimum:"0" maximum:"0" doc:"Belongs to a later version: only 0, no limit, is taken."`
-	PromptChars      int         `json:"prompt_chars,omitempty" minimum:"0" maximum:"1000000000" doc:"The key's own limits.prompt_chars; 0 is the configured one."`
-	Models           []string    `json:"models,omitempty" maxItems:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]{1,200}$" doc:"The models that the key may use, as name or provider/name; empty allows all."`
-	Budget           nullShape   `json:"budget,omitempty" doc:"Belongs to a later version: only null is taken."`
-	ExpiresAt        *time.Time  `json:"expires_at,omitempty" nullable:"true" doc:"A time in the future. Without one the key does not expire."`
+	Name             string         `json:"name" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]{1,200}$" doc:"The program or person that uses the key."`
+	Team             string         `json:"team,omitempty" pattern:"^[A-Za-z0-9._-]{1,64}$" default:"default"`
+	Scopes           scopesShape    `json:"scopes,omitempty" doc:"What the key may do; without it all but admin."`
+	RateLimitPerHour int            `json:"rate_limit_per_hour,omitempty" minimum:"0" maximum:"1000000000" doc:"0 is no limit; without it the configured default holds."`
+	TokensPerMinute  int            `json:"tokens_per_minute,omitempty" minimum:"0" maximum:"1000000000" doc:"Tokens that its calls may read and write in a minute; 0 is no limit."`
+	MaxConcurrency   int            `json:"max_concurrency,omitempty" minimum:"0" maximum:"1000000000" doc:"Requests at the same time; 0 is no limit."`
+	PromptChars      int            `json:"prompt_chars,omitempty" minimum:"0" maximum:"1000000000" doc:"The key's own limits.prompt_chars; 0 is the configured one."`
+	Models           []string       `json:"models,omitempty" maxItems:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]{1,200}$" doc:"The models that the key may use, as name or provider/name; empty allows all."`
+	Budget           *BudgetRequest `json:"budget,omitempty" doc:"What its calls may cost; null is no budget."`
+	ExpiresAt        *time.Time     `json:"expires_at,omitempty" nullable:"true" doc:"A time in the future. Without one the key does not expire."`
 }
 
 // TransformSchema wants one scope at least where scopes are named.
 func (CreateKeyRequest) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	one := 1
 	s.Properties["scopes"].MinItems = &one
+	orNull(s, "budget")
 	return s
 }
-
-type nullShape struct{}
-
-// Schema is null.
-func (nullShape) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: "null"} }
 
 // RotateKeyRequest is the body of POST /v1/keys/{id}/rotate.
 type RotateKeyRequest struct {

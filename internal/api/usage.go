@@ -12,8 +12,9 @@ import (
 
 // Usage is the answer of GET /v1/usage.
 type Usage struct {
-	Rows  []UsageRow `json:"rows"`
-	Total UsageSums  `json:"total"`
+	Rows            []UsageRow       `json:"rows"`
+	Total           UsageSums        `json:"total"`
+	Recommendations []Recommendation `json:"recommendations,omitzero" doc:"With recommendations=true: models of which the evidence says that they do better, empty where there is not enough of it."`
 }
 
 // UsageRow is one group; fields that were not grouped by are left out.
@@ -52,7 +53,7 @@ func (s *Server) readUsage(c *call) error {
 		q.fault("group_by", "minItems", "it is empty", "Leave it out for the total alone, or name groups: key,model,day.")
 	}
 	want := usage.Query{From: q.time("from"), To: q.time("to")}
-	all := q.flag("all_teams")
+	all, advice := q.flag("all_teams"), q.flag("recommendations")
 	if err := q.done(); err != nil {
 		return err
 	}
@@ -75,6 +76,9 @@ func (s *Server) readUsage(c *call) error {
 	for _, r := range report.Rows {
 		out.Rows = append(out.Rows, UsageRow{r.Key, r.Team, r.Provider, r.Model, r.Schema, r.Day, sums(r.Sums)})
 	}
+	if advice {
+		out.Recommendations = s.advise(c.caller)
+	}
 	return c.json(http.StatusOK, out)
 }
 
@@ -94,6 +98,7 @@ func docUsage() operation {
 				Schema: &huma.Schema{Type: huma.TypeArray, UniqueItems: true, MinItems: &one, Items: &huma.Schema{Type: huma.TypeString, Enum: groups}},
 			},
 			flagParameter("all_teams", "Sum up every team; for keys with the scope admin."),
+			flagParameter("recommendations", "Also say which models would do better for the schemas of the caller's own team."),
 		},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Usage](), "The sums.", example(`{"rows": [{"model": "gemini-2.5-flash", "day": "2026-11-24", "requests": 2, "passed": 2,
 			"cached": 1, "coalesced": 0, "input_tokens": 210, "output_tokens": 48, "cached_input_tokens": 0, "cost_usd": 0.000183, "unpriced_requests": 0}],

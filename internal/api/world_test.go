@@ -56,6 +56,8 @@ type world struct {
 	schemas  *registry.Registry
 	library  *template.Library
 	history  *usage.Log
+	budgets  *limit.Budgets
+	alerted  *alerted
 	door     *limit.Door
 	logs     *syncBuffer
 	visits   *visits
@@ -72,6 +74,8 @@ type wish struct {
 	slots       int
 	promptChars int
 	backoff     time.Duration
+	// second adds a model without a price.
+	second bool
 }
 
 func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
@@ -80,7 +84,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	for _, f := range wishes {
 		f(&want)
 	}
-	w := &world{tb: tb, dir: tb.TempDir(), logs: &syncBuffer{}, visits: &visits{}, settings: &atomic.Pointer[api.Settings]{}, sick: &atomic.Bool{}, exploding: &atomic.Bool{}}
+	w := &world{tb: tb, dir: tb.TempDir(), alerted: &alerted{}, logs: &syncBuffer{}, visits: &visits{}, settings: &atomic.Pointer[api.Settings]{}, sick: &atomic.Bool{}, exploding: &atomic.Bool{}}
 	w.settings.Store(&api.Settings{BodyBytes: 1 << 20, SchemaBytes: 256 << 10, Defaults: prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}})
 	must := func(err error) {
 		tb.Helper()
@@ -94,11 +98,13 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	must(err)
 	tb.Cleanup(func() { must(w.db.Close()) })
 
-	verifier, err := key.NewVerifier(tb.Context(), w.db.Keys(), key.VerifierConfig{DefaultRateLimitPerHour: 1000})
+	verifier, err := key.NewVerifier(tb.Context(), w.db.Keys(), key.VerifierConfig{DefaultRateLimitPerHour: 1000, Teams: w.db.Teams()})
 	must(err)
 	w.keys = &key.Issuer{Store: w.db.Keys(), Changed: verifier.Refresh}
 	answers, err := memory.New(memory.Config{MaxBytes: 8 << 20})
 	must(err)
+	w.budgets = limit.NewBudgets(limit.BudgetsConfig{Store: w.db.Budgets(), Holder: "this process", OnError: func(err error) { tb.Errorf("budgets: %v", err) }, OnAlert: w.alerted.add})
+	w.run(w.budgets.Run)
 	w.history = usage.NewLog(w.db.History(), usage.LogConfig{StorePrompts: true})
 	w.run(w.history.Run)
 	w.door, err = limit.NewDoor(limit.DoorConfig{Slots: want.slots})
@@ -117,6 +123,14 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 		}},
 	}, transport)
 	must(err)
+	accounts := []*provider.Provider{account}
+	if want.second {
+		second, err := provider.New(provider.Account{
+			Name: "unpriced", Dialect: openai.New(), BaseURL: w.service.URL() + "/v1", Timeout: 10 * time.Second, FirstByteTimeout: 5 * time.Second, Models: []provider.Model{{Name: "large"}},
+		}, transport)
+		must(err)
+		accounts = append(accounts, second)
+	}
 
 	newID := func() string {
 		if w.exploding.Load() {
@@ -125,7 +139,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 		return uuid.Must(uuid.NewV7()).String()
 	}
 	limiter := limits.New(limits.Config{})
-	pool := provider.NewPool(account)
+	pool := provider.NewPool(accounts...)
 	compiled := schema.NewCache(0)
 	w.schemas = registry.New(registry.Config{
 		Store: w.db.Schemas(), Schemas: compiled, Limits: func() schema.Limits { return schema.Limits{Bytes: w.settings.Load().SchemaBytes} },
@@ -147,7 +161,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	})
 	learned := router.NewLearned()
 	pipe, err := pipeline.New(pipeline.Deps{
-		Pool: pool, Router: router.New(router.Config{Learned: learned}), Schemas: compiled, Registry: w.schemas, Templates: w.library, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, History: w.history,
+		Pool: pool, Router: router.New(router.Config{Learned: learned}), Schemas: compiled, Registry: w.schemas, Templates: w.library, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, Budgets: w.budgets, History: w.history,
 		Meter: unmeasured{}, NewID: newID,
 		Settings: func() pipeline.Settings {
 			return pipeline.Settings{PromptChars: want.promptChars, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
@@ -157,11 +171,11 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	tb.Cleanup(pipe.Close)
 	w.server, err = api.New(api.Deps{
 		Pipeline: pipe, Relay: relay.New(relay.Deps{
-			Pool: pool, Router: router.New(router.Config{Learned: router.NewLearned()}), History: w.history, Meter: unmeasured{}, NewID: newID,
+			Pool: pool, Router: router.New(router.Config{Learned: router.NewLearned()}), History: w.history, Meter: unmeasured{}, Purse: pipe.Purse(), NewID: newID,
 			Settings: func() pipeline.Settings {
 				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 			},
-		}), Pool: pool, Learned: learned, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		}), Pool: pool, Learned: learned, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Teams: &key.TeamKeeper{Store: w.db.Teams(), Changed: verifier.Refresh}, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

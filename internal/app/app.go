@@ -131,7 +131,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	a.atEnd("store", func(context.Context) error { return a.db.Close() })
 
 	if a.verifier, err = key.NewVerifier(ctx, a.db.Keys(), key.VerifierConfig{
-		DefaultRateLimitPerHour: c.Auth.DefaultRateLimitPerHour, OnError: a.complain("keys could not be read"),
+		DefaultRateLimitPerHour: c.Auth.DefaultRateLimitPerHour, Teams: a.db.Teams(), OnError: a.complain("keys could not be read"),
 	}); err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	if a.pipe, err = pipeline.New(pipeline.Deps{
 		Pool: a.pool, Router: a.router,
-		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, History: history,
+		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, Budgets: a.budgets(), History: history,
 		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline }, StateKey: sealing,
 	}); err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	a.atEnd("pipeline", func(context.Context) error { a.pipe.Close(); return nil })
 
 	if a.server, err = api.New(api.Deps{
-		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Learned: a.learned, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.Keys(), Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.History(), Recorded: history,
+		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Learned: a.learned, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.Keys(), Changed: a.verifier.Refresh}, Teams: &key.TeamKeeper{Store: a.db.Teams(), Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.History(), Recorded: history,
 		Cache: answers, Limiter: counted, Door: a.door, Idempotency: once, Watch: watch{a.seen}, Metrics: a.seen.Metrics.Handler(),
 		Checks: a.checks(), Log: a.log, NewID: newID, Settings: func() api.Settings { return a.settings.Load().api }, Version: env.Version,
 	}); err != nil {

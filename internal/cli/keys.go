@@ -65,13 +65,14 @@ func (k *keyCommands) with(ctx context.Context, do func(keyring) error) error {
 }
 
 func (k *keyCommands) create() *cobra.Command {
-	var name, team, expires string
+	var name, team, expires, budget string
 	var scopes, models []string
-	var rate, characters int
+	var rate, characters, tokens, places int
 	cmd := &cobra.Command{
 		Use: "create --name NAME", Short: "Make a key and show it, this once", Args: cobra.NoArgs,
 		Example: examples("promptd keys create --name ci --expires 90d",
 			"promptd keys create --name ops --scopes admin,requests,usage",
+			"promptd keys create --name nightly --budget 5/day --tokens-per-minute 100000 --max-concurrency 8",
 			"export PROMPTD_API_KEY=$(promptd keys create --name me --output json | jq -r .key)"),
 	}
 	cmd.Flags().StringVar(&name, "name", "", "who or what uses the key (needed)")
@@ -79,10 +80,13 @@ func (k *keyCommands) create() *cobra.Command {
 	cmd.Flags().StringSliceVar(&scopes, "scopes", nil, "what it may do, of "+key.AllScopes.String()+" (default all but admin)")
 	cmd.Flags().StringVar(&expires, "expires", "", "when it ends: after a while such as 90d or 12h, or at a time such as 2027-01-31 (default never)")
 	cmd.Flags().IntVar(&rate, "rate-limit", 0, "requests per hour, 0 for no limit (default auth.default_rate_limit_per_hour)")
+	cmd.Flags().IntVar(&tokens, "tokens-per-minute", 0, "tokens that its calls may read and write in a minute (default no limit)")
+	cmd.Flags().IntVar(&places, "max-concurrency", 0, "requests at the same time (default no limit)")
+	cmd.Flags().StringVar(&budget, "budget", "", "what its calls may cost, in dollars a day or a month (UTC), such as 5/day or 100/month (default no budget)")
 	cmd.Flags().IntVar(&characters, "prompt-chars", 0, "longest prompt (default limits.prompt_chars)")
 	cmd.Flags().StringSliceVar(&models, "models", nil, "the models it may use, as name or provider/name (default all)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		r := client.KeyRequest{Name: name, Team: team, Scopes: scopes, Models: models, PromptChars: characters}
+		r := client.KeyRequest{Name: name, Team: team, Scopes: scopes, Models: models, PromptChars: characters, TokensPerMinute: tokens, MaxConcurrency: places}
 		if name == "" {
 			return usageError{errors.New("--name is missing: name the program or person that uses the key")}
 		}
@@ -93,6 +97,9 @@ func (k *keyCommands) create() *cobra.Command {
 			r.RateLimitPerHour = &rate
 		}
 		var err error
+		if r.Budget, err = budgetOf(budget); err != nil {
+			return usageError{err}
+		}
 		if r.ExpiresAt, err = expiry(expires, time.Now()); err != nil {
 			return usageError{err}
 		}
@@ -122,8 +129,36 @@ func (k *keyCommands) issued(made *client.Issued, title string) error {
 			limit = count(int64(*n)) + " requests per hour"
 		}
 	}
-	return k.out.line("%s\n\n  %s\n\nid       %s\nscopes   %s\nexpires  %s\nlimit    %s", title, k.out.env.ink().bold(made.Secret), made.ID,
-		strings.Join(made.Scopes, ","), ends, limit)
+	return k.out.line("%s\n\n  %s\n\nid       %s\nscopes   %s\nexpires  %s\nlimit    %s%s", title, k.out.env.ink().bold(made.Secret), made.ID,
+		strings.Join(made.Scopes, ","), ends, limit, furtherLimits(&made.Key))
+}
+
+// furtherLimits says the limits that few keys have.
+func furtherLimits(k *client.Key) string {
+	var text string
+	if k.TokensPerMinute > 0 {
+		text += "\ntokens   " + count(int64(k.TokensPerMinute)) + " per minute"
+	}
+	if k.MaxConcurrency > 0 {
+		text += "\nat once  " + count(int64(k.MaxConcurrency)) + " requests"
+	}
+	if k.Budget != nil {
+		text += "\nbudget   $" + k.Budget.USD.String() + " a " + k.Budget.Period
+	}
+	return text
+}
+
+// budgetOf reads a sum with its period, such as 5/day.
+func budgetOf(text string) (*client.Budget, error) {
+	if text == "" {
+		return nil, nil
+	}
+	sum, period, _ := strings.Cut(text, "/")
+	n, err := key.ParseDollars(strings.TrimPrefix(sum, "$"))
+	if err != nil || n < 0 || n > key.MostBudget || period != string(key.Daily) && period != string(key.Monthly) {
+		return nil, fmt.Errorf("--budget: %q is no sum with its period, such as 5/day or 99.5/month", text)
+	}
+	return &client.Budget{USD: json.Number(n.String()), Period: period}, nil
 }
 
 func (k *keyCommands) list() *cobra.Command {
@@ -294,9 +329,18 @@ func (s storeKeys) CreateKey(ctx context.Context, r client.KeyRequest) (*client.
 	if err != nil {
 		return nil, err
 	}
-	k, secret, err := s.issuer.Create(ctx, key.Key{
-		Name: r.Name, Team: key.TeamID(r.Team), Scopes: scopes, RateLimitPerHour: r.RateLimitPerHour, PromptChars: r.PromptChars, Models: r.Models, ExpiresAt: r.ExpiresAt,
-	})
+	made := key.Key{
+		Name: r.Name, Team: key.TeamID(r.Team), Scopes: scopes, RateLimitPerHour: r.RateLimitPerHour, TokensPerMinute: r.TokensPerMinute,
+		MaxConcurrency: r.MaxConcurrency, PromptChars: r.PromptChars, Models: r.Models, ExpiresAt: r.ExpiresAt,
+	}
+	if b := r.Budget; b != nil {
+		n, err := key.ParseDollars(b.USD.String())
+		if err != nil {
+			return nil, err
+		}
+		made.Budget = &key.Budget{Limit: n, Period: key.Period(b.Period)}
+	}
+	k, secret, err := s.issuer.Create(ctx, made)
 	return issuedOf(k, secret, err)
 }
 

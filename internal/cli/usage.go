@@ -14,10 +14,11 @@ import (
 func usageCommand(env *Env) *cobra.Command {
 	out, server := newPrintout(env), &remote{env: env}
 	var from, to string
-	q := client.UsageQuery{}
+	q := client.UsageQuery{Recommendations: true}
 	cmd := &cobra.Command{
 		Use: "usage", Short: "Show tokens, cost, hits and passes", Args: cobra.NoArgs,
-		Long: "Show what requests did and cost, of the key's team. Sums are kept by the hour; times are rounded to it.",
+		Long: "Show what requests did and cost, of the key's team. Sums are kept by the hour; times are rounded to it.\n" +
+			"Below them stand models that would do better, where enough was measured of both: as good and cheaper, or better.",
 		Example: examples("promptd usage", "promptd usage --from 7d --group-by day,model",
 			"promptd usage --from 2026-11-01 --to 2026-12-01 --group-by key --output json"),
 	}
@@ -46,9 +47,35 @@ func usageCommand(env *Env) *cobra.Command {
 		if out.json() {
 			return out.value(u)
 		}
-		return usageTable(u, q.GroupBy).write(env.Stdout, env.ink())
+		if err := usageTable(u, q.GroupBy).write(env.Stdout, env.ink()); err != nil {
+			return err
+		}
+		return advice(out, u.Recommendations)
 	}
 	return cmd
+}
+
+// advice prints what the evidence speaks for; nothing where it does not.
+func advice(out *printout, list []client.Recommendation) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if err := out.line("\nRecommended, by what was measured of late:"); err != nil {
+		return err
+	}
+	for _, r := range list {
+		saves := ""
+		if r.SavesPer1000 != "" {
+			saves = "; $" + r.SavesPer1000.String() + " less for 1,000 answers"
+			if amount, dearer := strings.CutPrefix(r.SavesPer1000.String(), "-"); dearer {
+				saves = "; $" + amount + " more for 1,000 answers"
+			}
+		}
+		if err := out.line("  %s: %s%s.", r.Kind, r.Text, saves); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moment reads a time: a date, a time, or how long ago.

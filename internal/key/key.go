@@ -107,7 +107,7 @@ func (k Key) Check() error {
 	if len(k.Models) > maxModels || slices.ContainsFunc(k.Models, badModel) {
 		add("/models", "items", "models lists at most 100 names of 1 to 200 characters", "name them as model or provider/model")
 	}
-	if k.Budget != nil && (k.Budget.Limit < 0 || !k.Budget.Period.known()) {
+	if !k.Budget.sound() {
 		entries = append(entries, badBudget())
 	}
 	if len(entries) == 0 {

@@ -87,6 +87,14 @@ const (
 
 func (p Period) known() bool { return p == Daily || p == Monthly }
 
+// MostBudget bounds a budget, so that no sum of them leaves 63 bits.
+const MostBudget Nanos = 1_000_000_000 * nanosPerDollar
+
+// sound says whether a budget can be kept; nil can.
+func (b *Budget) sound() bool {
+	return b == nil || b.Limit >= 0 && b.Limit <= MostBudget && b.Period.known()
+}
+
 // Budget is what a key or a team may spend in a period.
 type Budget struct {
 	Limit  Nanos  `json:"usd"`

@@ -35,7 +35,7 @@ func (t Team) Check() error {
 			entries = append(entries, fault.Entry{Pointer: "/" + limit.field, Rule: "minimum", Message: "a limit is not negative", Hint: "0 means no limit"})
 		}
 	}
-	if t.Budget != nil && (t.Budget.Limit < 0 || !t.Budget.Period.known()) {
+	if !t.Budget.sound() {
 		entries = append(entries, badBudget())
 	}
 	if len(entries) == 0 {
@@ -55,7 +55,7 @@ func (t *Team) same(o *Team) bool {
 
 func badBudget() fault.Entry {
 	return fault.Entry{
-		Pointer: "/budget", Rule: "format", Message: "a budget has usd, not negative, and a period of day or month", Hint: `for example {"usd": 10, "period": "day"}`,
+		Pointer: "/budget", Rule: "format", Message: "a budget has usd, from 0 to a billion, and a period of day or month", Hint: `for example {"usd": 10, "period": "day"}`,
 	}
 }
 

@@ -48,6 +48,7 @@ type Metrics struct {
 	stepTimings table[string, Timing]
 	statements  table[string, *statement]
 
+	budgets      budgetMeters
 	hits, misses atomic.Uint64
 	watched      watched
 }
@@ -72,6 +73,7 @@ func NewMetrics(b Build) *Metrics {
 	m.declareAccounts()
 	m.declarePipeline()
 	m.declareStores()
+	m.declareBudgets()
 
 	build := m.gauges("promptd_build_info", "1, with the build in its labels.", "version", "revision", "go_version")
 	build.WithLabelValues(b.Version, b.Revision, runtime.Version()).Set(1)
