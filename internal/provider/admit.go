@@ -105,10 +105,11 @@ func (l *live) given(ctx context.Context, err error, wait time.Duration) *dialec
 func (t *ticket) settle(a *Attempt, e *dialect.Error) {
 	l, now := t.live, t.live.clock()
 	took := time.Duration(now - t.received)
+	served := took - a.reading // A caller that reads slowly is not a service that writes slowly.
 	rule := RuleOf(a.Outcome)
 	verdict := rule.Health
 	if a.Outcome == dialect.Timeout {
-		verdict = t.track.silence(took)
+		verdict = t.track.silence(served)
 	} else if a.Outcome != dialect.Cancelled {
 		t.track.silent.Store(0)
 	}
@@ -124,7 +125,7 @@ func (t *ticket) settle(a *Attempt, e *dialect.Error) {
 		return
 	}
 	t.holder.wake(t.model)
-	t.track.latency.observe(now, took)
+	t.track.latency.observe(now, served)
 	if a.FirstToken > 0 {
 		t.track.first.observe(now, a.FirstToken-a.Queue)
 	}

@@ -27,10 +27,20 @@ type Attempt struct {
 	// Reason says why this candidate was asked, Skipped which ones were passed over before.
 	Reason  string
 	Skipped []Skipped
+
+	reading time.Duration // what the reader of a streamed answer took of Total
 }
 
 // Skipped is a candidate that was passed over: provider/model, and why.
 type Skipped struct{ Candidate, Why string }
+
+// handOn gives a piece of a streamed answer to whoever reads it, and counts how long that took.
+func (a *Attempt) handOn(give func() error) error {
+	begun := time.Now()
+	err := give()
+	a.reading += time.Since(begun)
+	return err
+}
 
 // Append writes the attempt as an entry of attempts[].
 func (a *Attempt) Append(dst []byte) []byte {

@@ -102,20 +102,14 @@ func (p *Provider) call(ctx context.Context, encoded dialect.Request, k Credenti
 	defer resp.Body.Close() //nolint:errcheck // Nothing can be done about it, and the body was read.
 	a.Status = resp.StatusCode
 	if resp.StatusCode != http.StatusOK {
-		return dialect.Reply{}, p.fail(ctx, resp)
+		_, failed := p.fail(ctx, resp)
+		return dialect.Reply{}, failed
 	}
 	body, err := read(resp, mostBody)
 	if err != nil {
 		return dialect.Reply{}, transport(ctx, err)
 	}
-	return p.decode(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
-}
-
-func (p *Provider) decode(r dialect.Response) (dialect.Reply, error) {
-	if r.Status != http.StatusOK {
-		return dialect.Reply{}, p.account.Dialect.Fail(r)
-	}
-	return p.account.Dialect.Decode(r)
+	return p.account.Dialect.Decode(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
 }
 
 func (p *Provider) stream(ctx context.Context, encoded dialect.Request, k Credential, sink func(string) error, a *Attempt) (dialect.Reply, error) {
@@ -130,7 +124,8 @@ func (p *Provider) stream(ctx context.Context, encoded dialect.Request, k Creden
 	defer resp.Body.Close() //nolint:errcheck // Nothing can be done about it.
 	a.Status = resp.StatusCode
 	if resp.StatusCode != http.StatusOK {
-		return dialect.Reply{}, p.fail(ctx, resp)
+		_, failed := p.fail(ctx, resp)
+		return dialect.Reply{}, failed
 	}
 	// Whatever comes, a comment or a thought, shows that the service is at work; the first text may be long in coming.
 	body := &begun{src: resp.Body, first: first}
@@ -142,7 +137,7 @@ func (p *Provider) stream(ctx context.Context, encoded dialect.Request, k Creden
 		case err != nil:
 			return dialect.Reply{}, broken(ctx, err)
 		case delta.Text != "":
-			if err := sink(delta.Text); err != nil {
+			if err := a.handOn(func() error { return sink(delta.Text) }); err != nil {
 				return dialect.Reply{}, &dialect.Error{Outcome: dialect.Cancelled, Cause: err}
 			}
 		}

@@ -63,12 +63,16 @@ func (p *Provider) forwardWhole(ctx context.Context, r dialect.Request, k Creden
 	}
 	defer resp.Body.Close() //nolint:errcheck // Nothing can be done about it, and the body was read.
 	a.Status = resp.StatusCode
-	body, err := read(resp, mostBody)
-	if err != nil {
+	raw := Raw{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type")}
+	if resp.StatusCode != http.StatusOK {
+		raw.Body, err = p.fail(ctx, resp)
+		return raw, dialect.Reply{}, err
+	}
+	if raw.Body, err = read(resp, mostBody); err != nil {
 		return Raw{}, dialect.Reply{}, transport(ctx, err)
 	}
-	reply, err := p.decode(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
-	return Raw{resp.StatusCode, resp.Header.Get("Content-Type"), body}, reply, err
+	reply, err := p.account.Dialect.Decode(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: raw.Body})
+	return raw, reply, err
 }
 
 func (p *Provider) forwardStream(ctx context.Context, r dialect.Request, k Credential, sink func([]byte) error, a *Attempt) (Raw, dialect.Reply, error) {
@@ -85,21 +89,15 @@ func (p *Provider) forwardStream(ctx context.Context, r dialect.Request, k Crede
 	a.Status = resp.StatusCode
 	raw := Raw{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type")}
 	if resp.StatusCode != http.StatusOK {
-		if raw.Body, err = read(resp, mostErrorBody); err != nil {
-			return Raw{}, dialect.Reply{}, transport(ctx, err)
-		}
-		return raw, dialect.Reply{}, p.account.Dialect.Fail(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: raw.Body})
+		raw.Body, err = p.fail(ctx, resp)
+		return raw, dialect.Reply{}, err
 	}
 	tee := &tee{src: resp.Body, sink: sink, attempt: a, silence: silence, patience: p.account.Timeout}
 	reply, err := p.follow(tee)
-	switch {
-	case tee.failed != nil:
+	if tee.failed != nil {
 		return raw, reply, &dialect.Error{Outcome: dialect.Cancelled, Cause: tee.failed}
-	case ctx.Err() != nil && err != nil:
-		return raw, reply, transport(ctx, err)
-	default:
-		return raw, reply, err
 	}
+	return raw, reply, broken(ctx, err)
 }
 
 // errSilence is the cause of a cancellation for want of the next byte.
@@ -147,13 +145,13 @@ func (t *tee) Read(b []byte) (int, error) {
 		if t.attempt.FirstToken == 0 {
 			t.attempt.FirstToken = time.Since(t.attempt.StartedAt)
 		}
+		t.silence.Stop() // The caller's slowness is not the service's silence.
+		t.failed = t.attempt.handOn(func() error { return t.pass(b[:n]) })
+		if t.failed != nil {
+			return n, t.failed
+		}
 		if t.patience > 0 {
 			t.silence.Reset(t.patience)
-		} else {
-			t.silence.Stop()
-		}
-		if t.failed = t.pass(b[:n]); t.failed != nil {
-			return n, t.failed
 		}
 	}
 	return n, err

@@ -10,12 +10,12 @@ import (
 )
 
 // fail reads an answer whose status is not 200. Its status and the beginning of its body say what it is: a body that is long or breaks off is no other failure.
-func (p *Provider) fail(ctx context.Context, resp *http.Response) error {
+func (p *Provider) fail(ctx context.Context, resp *http.Response) (body []byte, failed error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, mostErrorBody))
 	if err != nil && ctx.Err() != nil {
-		return transport(ctx, err)
+		return nil, transport(ctx, err)
 	}
-	return p.account.Dialect.Fail(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
+	return body, p.account.Dialect.Fail(dialect.Response{Status: resp.StatusCode, Header: resp.Header, Body: body})
 }
 
 // bounded is a stream that may not be longer than so many bytes.
