@@ -54,7 +54,6 @@ func Adapters() config.Adapters {
 		Brokers:    []string{"embedded"},
 		Inert: []string{
 			"state.url", "webhooks.allow_private_networks", "webhooks.max_age", "limits.upload_bytes",
-			"providers[].region",
 		},
 	}
 }
