@@ -67,7 +67,7 @@ func (a *analysis) flags(cmd *cobra.Command) {
 	f.BoolVar(&a.local, "local", false, "work in this process, with the configured providers and the local model; needs no server and keeps nothing")
 	f.StringVar(&a.provider, "provider", "", "use this provider alone")
 	f.StringVarP(&a.model, "model", "m", "", "use this model alone, as name or provider/name")
-	f.StringVar(&a.routing, "routing", "", "order of the providers")
+	f.StringVar(&a.routing, "routing", "", "whom to ask first: least-busy, cost, latency, quality or weighted (default the server's)")
 	f.Float64Var(&a.temperature, "temperature", 0, "0 to 2 (default 0.1)")
 	f.IntVar(&a.maxTokens, "max-tokens", 0, "room of the answer (default 2048)")
 	f.DurationVar(&a.timeout, "timeout", 0, "bound of the whole request, 100ms to 10m (default 30s)")
