@@ -49,7 +49,8 @@ func New(s *schema.Schema) (*Form, error) {
 		member(missingName, object(
 			member("type", value.String("array")),
 			member("description", value.String("What the answer must hold and the text does not say; empty where the text says it all.")),
-			member("items", f.report()))),
+			member("items", f.report()),
+			member("maxItems", value.Int(int64(f.most()))))),
 		member(answerName, object(member("$ref", value.String(answerURL)))),
 	).With("required", value.Array(value.String(missingName)))
 	if examples := examplesOf(s); examples.Len() > 0 {
@@ -77,8 +78,17 @@ func (f *Form) report() value.Value {
 		member("pointer", pointer),
 		member("question", object(
 			member("type", value.String("string")),
-			member("description", value.String("A short question to the person who wrote the text, in the language of the text.")))),
+			member("description", value.String("A short question to the person who wrote the text, in the language of the text.")),
+			member("maxLength", value.Int(toldQuestion)))),
 	).With("required", value.Array(value.String("pointer"), value.String("question")))
+}
+
+// most is how many things can be missing: a model that is held to it does not run away with its list.
+func (f *Form) most() int {
+	if f.finite() {
+		return min(len(f.Places), mostQuestions)
+	}
+	return mostQuestions
 }
 
 // finite reports whether the pointers of all places can be listed.
@@ -162,7 +172,8 @@ func Begun(read, raised value.Value) (answer value.Value, ok bool) {
 // Bounds of what a model may ask.
 const (
 	mostQuestions     = 20
-	mostQuestionRunes = 500
+	mostQuestionRunes = 500 // What is longer is cut.
+	toldQuestion      = 200 // What the model is held to.
 )
 
 // Open takes an answer in the form apart. An answer that is no such object is taken for the caller's value as it is: models that are not held to the form
