@@ -169,7 +169,8 @@ func (l *Learned) recall(q *Question, of []Choice) {
 		if f := l.models[k]; f != nil {
 			general := *f
 			general.fade(q.now)
-			c.general = standingRate{general.Weight, general.Passed}
+			// What this schema has taught counts once, as its own.
+			c.general = standingRate{max(0, general.Weight-c.Learned.Weight), max(0, general.Passed-c.Learned.Passed)}
 		}
 	}
 	if metred >= 1 {

@@ -36,7 +36,7 @@ type Choice struct {
 	// figure is what the strategy explains the rank with, where that is another number.
 	figure  float64
 	group   group
-	general standingRate // of the model over all schemas
+	general standingRate // of the model over all other schemas
 }
 
 // Skipped is a candidate that is not asked, with the reason.
