@@ -367,6 +367,8 @@ func TestRefusalsAreWordedAsOpenAIDoes(t *testing.T) {
 	for body, want := range map[string][2]string{
 		withFormat(personSchema, `,"top_p":0.5`):                                           {"unsupported_parameter", "top_p"},
 		withFormat(personSchema, `,"n":100000`):                                            {"unsupported_parameter", "n"},
+		withFormat(personSchema, `,"promptd":{"missing":"ask"}`):                           {"unsupported_parameter", "promptd.missing"},
+		`{"model":"","messages":[{"role":"user","content":"Hi"}]}`:                         {"missing_required_parameter", "model"},
 		withFormat(personSchema, `,"what":1`):                                              {"unknown_parameter", "what"},
 		withFormat(personSchema, `,"max_tokens":"x"`):                                      {"invalid_type", "max_tokens"},
 		withFormat(personSchema, `,"promptd":{"model":"x"}`):                               {"invalid_value", "promptd.model"},

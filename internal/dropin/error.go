@@ -97,6 +97,8 @@ func codeOf(rule string) string {
 		return rule
 	case "unknown_field":
 		return "unknown_parameter"
+	case "unsupported":
+		return "unsupported_parameter"
 	case "required":
 		return "missing_required_parameter"
 	case "type":
@@ -146,7 +148,7 @@ func param(f dialect.Format, schemaAt, pointer string) string {
 			b.WriteString(t)
 		}
 	}
-	return b.String()
+	return clip(b.String())
 }
 
 // Append writes the body of an error's answer.

@@ -98,8 +98,8 @@ func invalid(entries []fault.Entry) error {
 // envelope reads what promptd itself acts on.
 func (q *Request) envelope(in *input, v value.Value, d prompt.Defaults) {
 	q.Model = in.String("model", "")
-	if _, given := in.Value("model"); !given {
-		in.refuse("/model", "required", "model is missing", "Send auto, a model's name, or provider/name (GET /v1/models lists them).")
+	if named, given := in.Value("model"); !given || named.Kind() == value.KindString && q.Model == "" {
+		in.refuse("/model", "required", "model is missing or empty", "Send auto, a model's name, or provider/name (GET /v1/models lists them).")
 	} else if q.Model == Auto {
 		q.Model = ""
 	}
