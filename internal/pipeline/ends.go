@@ -10,6 +10,7 @@ import (
 
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/provider"
 )
 
 // ended is the fault of a request without an answer: the last reason that says something, and who was asked.
@@ -49,7 +50,7 @@ func refusal(stop dialect.Stop) error {
 
 // providerFault makes the product's error of a provider's.
 func providerFault(e *dialect.Error) error {
-	f := fault.New(fault.ProviderError, "the provider's answer was %s", e.Outcome).Because(e)
+	f := fault.New(fault.ProviderError, "the last attempt ended as %s: %s", e.Outcome, provider.RuleOf(e.Outcome).Means).Because(e)
 	switch e.Outcome {
 	case dialect.Filtered, dialect.Refused:
 		f.Code = fault.ContentRefused

@@ -64,8 +64,17 @@ func (a *Attempt) conclude(reply dialect.Reply, m *Model, err error) *dialect.Er
 			a.Usage = failed.Usage
 		}
 	}
+	if !countable(a.Usage) {
+		a.Usage = dialect.Usage{}
+	}
 	a.Cost = m.Price.Of(a.Usage)
 	return failed
+}
+
+// countable reports whether a service's counts of tokens can be true. One below nothing makes all of them doubtful: their sum would lower what has been
+// used of a limit, and a total less a negative count is more than was written.
+func countable(u dialect.Usage) bool {
+	return min(u.Input, u.CachedInput, u.CacheWrite, u.LongCacheWrite, u.Output, u.Reasoning) >= 0
 }
 
 func stopOutcome(s dialect.Stop) dialect.Outcome {

@@ -1,8 +1,10 @@
 package provider
 
 import (
+	"bytes"
 	"math"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +14,13 @@ import (
 
 // Credential is a header that is sent with a call. It is never logged.
 type Credential struct{ Header, Value string }
+
+// shownIn reports whether a service's words repeat the credential. Some quote the key that they refuse.
+func (c Credential) shownIn(words []byte) bool {
+	const shortest = 8 // Shorter words may stand there by chance, and guard nothing.
+	key := strings.TrimPrefix(c.Value, "Bearer ")
+	return len(key) >= shortest && bytes.Contains(words, []byte(key))
+}
 
 // The lengths of rests. A service's own wait is believed up to mostRest only, then it is asked once more: limits of a day, and waits that are a mistake, would
 // take an account away for hours. Where the service says nothing, the rest doubles with each refusal in a row.

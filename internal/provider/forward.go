@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -46,6 +47,9 @@ func (p *Provider) Forward(ctx context.Context, m *Model, r dialect.Request, sin
 		raw, reply, err = p.forwardWhole(ctx, r, t.holder.credential, &a)
 	}
 	if failed = a.conclude(reply, m, err); failed != nil {
+		if t.holder.credential.shownIn(raw.Body) {
+			raw.Body = nil
+		}
 		return raw, reply, a, failed
 	}
 	return raw, reply, a, nil
@@ -130,15 +134,19 @@ type tee struct {
 	held     []byte
 	released bool
 	failed   error // the sink's
+	stray    error // what was read is no stream
 }
 
-// mostHeld bounds the beginning; a first event that is longer is no error.
+// mostHeld bounds the beginning; a first event that is longer is no error, and a beginning without one is no stream.
 const mostHeld = 64 << 10
+
+// errNoStream ends the reading of a page or a document in place of a stream.
+var errNoStream = errors.New("the service answers with something that is no event stream")
 
 // Read reads from the service.
 func (t *tee) Read(b []byte) (int, error) {
-	if t.failed != nil {
-		return 0, t.failed
+	if failed := cmp.Or(t.failed, t.stray); failed != nil {
+		return 0, failed
 	}
 	n, err := t.src.Read(b)
 	if n > 0 {
@@ -163,6 +171,10 @@ func (t *tee) pass(b []byte) error {
 	}
 	t.held = append(t.held, b...)
 	if len(t.held) < mostHeld && (!wholeEvent(t.held) || isError(t.held)) {
+		return nil
+	}
+	if !bytes.Contains(t.held, []byte("data:")) {
+		t.stray = errNoStream
 		return nil
 	}
 	t.released = true

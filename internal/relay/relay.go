@@ -260,7 +260,8 @@ func (x *exchange) failure(ctx, client context.Context, err error) *pipeline.Fai
 
 // faultOf words what a provider did.
 func faultOf(e *dialect.Error) *fault.Fault {
-	f := fault.New(provider.RuleOf(e.Outcome).Code, "the provider's answer was %s", e.Outcome).Because(e)
+	rule := provider.RuleOf(e.Outcome)
+	f := fault.New(rule.Code, "the last attempt ended as %s: %s", e.Outcome, rule.Means).Because(e)
 	if f.Code == fault.ValidationFailed || f.Code == fault.Internal {
 		f.Code = fault.ProviderError // Nothing is judged here.
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // readUsage reads the count of tokens in all its spellings. Where a service counts reasoning beside the completion instead of inside, it is added:
-// it is billed as output. Both counts must be numbers: half of them would make half a cost.
+// it is billed as output. Both counts must be numbers, and not below nothing: half of them would make half a cost, and the rest of a total too much of one.
 func readUsage(s *scan.Scanner, u *dialect.Usage) {
 	if !s.Object() {
 		return
@@ -39,7 +39,7 @@ func readUsage(s *scan.Scanner, u *dialect.Usage) {
 			read.Reasoning = max(read.Reasoning, s.Int())
 		}
 	}
-	if !prompted || !completed {
+	if !prompted || !completed || read.Input < 0 || completion < 0 {
 		return
 	}
 	read.Output, read.Known = completion, true
