@@ -257,7 +257,7 @@ func TestTimeLimitsEndACall(t *testing.T) {
 			service := providertest.New(t, providertest.Settings{})
 			service.Queue(providertest.Reply{Text: strings.Repeat("word", 100), Hold: never, HoldAfter: c.after})
 			p := account(t, service.URL(), func(a *provider.Account) { a.Timeout, a.FirstByteTimeout = c.timeout, c.first })
-			ctx := t.Context()
+			ctx, began := t.Context(), time.Now()
 			if c.deadline > 0 {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, c.deadline)
@@ -267,7 +267,6 @@ func TestTimeLimitsEndACall(t *testing.T) {
 			if c.streamed {
 				sink = func(string) error { return nil }
 			}
-			began := time.Now()
 			_, a, err := p.Call(ctx, &p.Models()[0], question("x"), sink)
 			if failed := failure(t, err); failed.Outcome != c.want || a.Outcome != c.want {
 				t.Errorf("%v, recorded as %s, want %s", err, a.Outcome, c.want)
