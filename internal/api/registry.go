@@ -13,6 +13,7 @@ import (
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/schema/compat"
 	"github.com/promptd/promptd/internal/schema/lint"
+	"github.com/promptd/promptd/internal/shelf"
 	"github.com/promptd/promptd/internal/value"
 )
 
@@ -168,7 +169,7 @@ func readQuestion(r *body.Reader) (registry.Question, error) {
 	const mostVersion = 999_999_999
 	q := registry.Question{Against: int(r.Int("against", 0, 1, mostVersion)), Mode: compat.Mode(r.Enum("compatibility", "", registry.Modes()...))}
 	if v, given := r.Value("schema"); given && v.Kind() == value.KindString {
-		if _, err := registry.ParseRef(v.Text()); err != nil {
+		if _, err := registry.Kind.ParseRef(v.Text()); err != nil {
 			r.Fault("schema", "pattern", "schema is a string that is not a reference to a registered schema", "Send name or name@version, or the schema itself as an object.")
 		}
 		q.Ref = v.Text()
@@ -188,7 +189,7 @@ func (s *Server) changeSchema(c *call) error {
 	if err != nil {
 		return err
 	}
-	change := registry.Change{Description: readDescription(r)}
+	change := shelf.Change{Description: readDescription(r)}
 	if mode := compat.Mode(r.Enum("compatibility", "", registry.Modes()...)); mode != "" {
 		change.Compatibility = &mode
 	}
@@ -248,7 +249,7 @@ func (s *Server) restoreSchema(c *call) error {
 // schemaRef reads the name and the version of the path; the version is 0 where the path has none. What can't be either is not there.
 func (c *call) schemaRef() (registry.Ref, error) {
 	ref := registry.Ref{Name: c.r.PathValue("name")}
-	if !registry.IsName(ref.Name) {
+	if !shelf.IsName(ref.Name) {
 		f := fault.New(fault.NotFound, "there is no schema of this name")
 		f.Remediation = "GET /v1/schemas lists the team's schemas."
 		return ref, f
@@ -257,7 +258,7 @@ func (c *call) schemaRef() (registry.Ref, error) {
 	if text == "" {
 		return ref, nil
 	}
-	n, err := registry.ParseNumber(text)
+	n, err := registry.Kind.ParseNumber(text)
 	if err != nil {
 		f := fault.New(fault.NotFound, "the schema %s has no such version: versions count 1, 2, 3 …", ref.Name)
 		f.Remediation = "GET /v1/schemas/" + ref.Name + "/versions lists its versions."

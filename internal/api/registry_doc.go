@@ -7,7 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/promptd/promptd/internal/fault"
-	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/shelf"
 )
 
 // PublishSchemaRequest is the body of POST /v1/schemas.
@@ -20,7 +20,7 @@ type PublishSchemaRequest struct {
 
 // TransformSchema gives the name its form.
 func (PublishSchemaRequest) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.Properties["name"].Pattern = registry.NamePattern
+	s.Properties["name"].Pattern = shelf.NamePattern
 	return s
 }
 
@@ -36,7 +36,7 @@ type wantedShape struct{}
 
 // Schema is an object or a reference.
 func (wantedShape) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{AnyOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: huma.TypeString, Pattern: registry.RefPattern}}}
+	return &huma.Schema{AnyOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: huma.TypeString, Pattern: shelf.RefPattern}}}
 }
 
 type comparedShape struct{}
@@ -44,7 +44,7 @@ type comparedShape struct{}
 // Schema is a schema or a reference.
 func (comparedShape) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{AnyOf: []*huma.Schema{
-		{Type: huma.TypeObject, AdditionalProperties: true}, {Type: huma.TypeBoolean}, {Type: huma.TypeString, Pattern: registry.RefPattern},
+		{Type: huma.TypeObject, AdditionalProperties: true}, {Type: huma.TypeBoolean}, {Type: huma.TypeString, Pattern: shelf.RefPattern},
 	}}
 }
 
@@ -114,7 +114,7 @@ const (
 )
 
 func schemaPath(version bool) map[string]*huma.Param {
-	parameters := map[string]*huma.Param{"name": idParameter("The schema's name.", registry.NamePattern, "invoice")}
+	parameters := map[string]*huma.Param{"name": idParameter("The schema's name.", shelf.NamePattern, "invoice")}
 	if version {
 		parameters["version"] = idParameter("The version's number.", `^[1-9][0-9]{0,8}$`, "3")
 	}
@@ -145,7 +145,7 @@ func docPublishSchema() operation {
 func docListSchemas() operation {
 	return operation{
 		id: "listSchemas", tag: "schemas", summary: "List the schemas", text: "Those of the caller's team, in alphabetical order.",
-		query:   []*huma.Param{limitParameter(registry.DefaultPage, registry.MaxPage), cursorParameter(`^([a-z0-9][a-z0-9_.-]{0,63})?$`), withdrawnParameter()},
+		query:   []*huma.Param{limitParameter(shelf.DefaultPage, shelf.MaxPage), cursorParameter(`^([a-z0-9][a-z0-9_.-]{0,63})?$`), withdrawnParameter()},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Schemas](), "A page of schemas.", example(`{"data": [`+exampleSchema+`}]}`))},
 	}
 }
@@ -198,7 +198,7 @@ func docListVersions() operation {
 	return operation{
 		id: "listSchemaVersions", tag: "schemas", summary: "List a schema's versions", text: "The newest first, without the schemas themselves.",
 		path: schemaPath(false), codes: goneToo(),
-		query:   []*huma.Param{limitParameter(registry.DefaultPage, registry.MaxPage), cursorParameter(`^([1-9][0-9]{0,8})?$`), withdrawnParameter()},
+		query:   []*huma.Param{limitParameter(shelf.DefaultPage, shelf.MaxPage), cursorParameter(`^([1-9][0-9]{0,8})?$`), withdrawnParameter()},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[SchemaVersions](), "A page of versions.", example(`{"data": [`+exampleVersion+`}]}`))},
 	}
 }

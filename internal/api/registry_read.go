@@ -9,14 +9,15 @@ import (
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/registry"
+	"github.com/promptd/promptd/internal/shelf"
 )
 
 // listSchemas is GET /v1/schemas.
 func (s *Server) listSchemas(c *call) error {
 	q := c.query()
-	f := registry.Filter{Limit: q.number("limit", registry.DefaultPage, 1, registry.MaxPage), Withdrawn: q.flag("withdrawn")}
+	f := shelf.Filter{Limit: q.number("limit", shelf.DefaultPage, 1, shelf.MaxPage), Withdrawn: q.flag("withdrawn")}
 	f.After, _ = q.text("cursor")
-	if f.After != "" && !registry.IsName(f.After) {
+	if f.After != "" && !shelf.IsName(f.After) {
 		q.fault("cursor", "cursor", "it is not one that promptd gave", "Send next_cursor unchanged, or none to begin.")
 	}
 	if err := q.done(); err != nil {
@@ -41,7 +42,7 @@ func (s *Server) readSchema(c *call) error {
 	}
 	out := SchemaWithText{Schema: shownSchema(&one)}
 	if v.Number != 0 {
-		out.Text = json.RawMessage(v.Schema.Append(nil))
+		out.Text = json.RawMessage(v.Content.Append(nil))
 	}
 	return c.tagged(out)
 }
@@ -63,10 +64,10 @@ func (s *Server) findSchema(c *call) (registry.Schema, registry.Version, error) 
 // listVersions is GET /v1/schemas/{name}/versions.
 func (s *Server) listVersions(c *call) error {
 	q := c.query()
-	f := registry.VersionFilter{Limit: q.number("limit", registry.DefaultPage, 1, registry.MaxPage), Withdrawn: q.flag("withdrawn")}
+	f := shelf.VersionFilter{Limit: q.number("limit", shelf.DefaultPage, 1, shelf.MaxPage), Withdrawn: q.flag("withdrawn")}
 	if text, given := q.text("cursor"); given && text != "" {
 		var err error
-		if f.Before, err = registry.ParseNumber(text); err != nil {
+		if f.Before, err = registry.Kind.ParseNumber(text); err != nil {
 			q.fault("cursor", "cursor", "it is not one that promptd gave", "Send next_cursor unchanged, or none to begin.")
 		}
 	}
@@ -97,7 +98,7 @@ func (s *Server) readVersion(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := WholeVersion{SchemaVersion: shownVersion(&v), Text: json.RawMessage(v.Schema.Append(nil))}
+	out := WholeVersion{SchemaVersion: shownVersion(&v), Text: json.RawMessage(v.Content.Append(nil))}
 	fitness, err := s.fitness(c, &v)
 	switch {
 	case err == nil:

@@ -169,7 +169,7 @@ func shownVersion(v *registry.Version) SchemaVersion {
 }
 
 func shownPublished(p *registry.Published, report *lint.Report) PublishedSchema {
-	out := PublishedSchema{SchemaVersion: shownVersion(&p.Version), Description: p.Schema.Description}
+	out := PublishedSchema{SchemaVersion: shownVersion(&p.Version), Description: p.Name.Description}
 	if p.Comparison != nil {
 		found := shownComparison(p.Comparison)
 		out.Comparison = &found

@@ -9,6 +9,7 @@ import (
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
+	"github.com/promptd/promptd/internal/shelf"
 	"github.com/promptd/promptd/internal/template"
 )
 
@@ -38,7 +39,7 @@ func (s *Server) publishTemplate(c *call) error {
 		if p.New {
 			status = http.StatusCreated
 		}
-		return encoded(status, PublishedTemplate{shownTemplateVersion(&p.Version), p.Template.Description})
+		return encoded(status, PublishedTemplate{shownTemplateVersion(&p.Version), p.Name.Description})
 	})
 	if err != nil {
 		return err
@@ -64,9 +65,9 @@ func (c *call) publishedTemplate(kept idempotency.Response, replayed bool) error
 // listTemplates is GET /v1/templates.
 func (s *Server) listTemplates(c *call) error {
 	q := c.query()
-	f := template.Filter{Limit: q.number("limit", template.DefaultPage, 1, template.MaxPage), Withdrawn: q.flag("withdrawn")}
+	f := shelf.Filter{Limit: q.number("limit", shelf.DefaultPage, 1, shelf.MaxPage), Withdrawn: q.flag("withdrawn")}
 	f.After, _ = q.text("cursor")
-	if f.After != "" && !template.IsName(f.After) {
+	if f.After != "" && !shelf.IsName(f.After) {
 		q.fault("cursor", "cursor", "it is not one that promptd gave", "Send next_cursor unchanged, or none to begin.")
 	}
 	if err := q.done(); err != nil {
@@ -118,10 +119,10 @@ func (s *Server) readTemplateVersion(c *call) error {
 // listTemplateVersions is GET /v1/templates/{name}/versions.
 func (s *Server) listTemplateVersions(c *call) error {
 	q := c.query()
-	f := template.VersionFilter{Limit: q.number("limit", template.DefaultPage, 1, template.MaxPage), Withdrawn: q.flag("withdrawn")}
+	f := shelf.VersionFilter{Limit: q.number("limit", shelf.DefaultPage, 1, shelf.MaxPage), Withdrawn: q.flag("withdrawn")}
 	if text, given := q.text("cursor"); given && text != "" {
 		var err error
-		if f.Before, err = template.ParseNumber(text); err != nil {
+		if f.Before, err = template.Kind.ParseNumber(text); err != nil {
 			q.fault("cursor", "cursor", "it is not one that promptd gave", "Send next_cursor unchanged, or none to begin.")
 		}
 	}
@@ -213,7 +214,7 @@ func (s *Server) restoreTemplate(c *call) error {
 // templateRef reads the name and the version of the path; the version is 0 where the path has none. What can't be either is not there.
 func (c *call) templateRef() (template.Ref, error) {
 	ref := template.Ref{Name: c.r.PathValue("name")}
-	if !template.IsName(ref.Name) {
+	if !shelf.IsName(ref.Name) {
 		f := fault.New(fault.NotFound, "there is no template of this name")
 		f.Remediation = "GET /v1/templates lists the team's templates."
 		return ref, f
@@ -222,7 +223,7 @@ func (c *call) templateRef() (template.Ref, error) {
 	if text == "" {
 		return ref, nil
 	}
-	n, err := template.ParseNumber(text)
+	n, err := template.Kind.ParseNumber(text)
 	if err != nil {
 		f := fault.New(fault.NotFound, "the template %s has no such version: versions count 1, 2, 3 …", ref.Name)
 		f.Remediation = "GET /v1/templates/" + ref.Name + "/versions lists its versions."

@@ -7,7 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/promptd/promptd/internal/fault"
-	"github.com/promptd/promptd/internal/template"
+	"github.com/promptd/promptd/internal/shelf"
 )
 
 // PublishTemplateRequest is the body of POST /v1/templates.
@@ -25,7 +25,7 @@ type PublishTemplateRequest struct {
 
 // TransformSchema gives the name its form, and says that text and messages exclude each other.
 func (PublishTemplateRequest) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
-	s.Properties["name"].Pattern = template.NamePattern
+	s.Properties["name"].Pattern = shelf.NamePattern
 	s.OneOf = []*huma.Schema{{Required: []string{"text"}}, {Required: []string{"messages"}}}
 	one := r.Schema(reflect.TypeFor[TemplateParameter](), true, "")
 	most := 50
@@ -185,7 +185,7 @@ const (
 )
 
 func templatePath(version bool) map[string]*huma.Param {
-	parameters := map[string]*huma.Param{"name": idParameter("The template's name.", template.NamePattern, "invoice")}
+	parameters := map[string]*huma.Param{"name": idParameter("The template's name.", shelf.NamePattern, "invoice")}
 	if version {
 		parameters["version"] = idParameter("The version's number.", `^[1-9][0-9]{0,8}$`, "2")
 	}
@@ -212,7 +212,7 @@ func docPublishTemplate() operation {
 func docListTemplates() operation {
 	return operation{
 		id: "listTemplates", tag: "templates", summary: "List the templates", text: "Those of the caller's team, in alphabetical order.",
-		query:   []*huma.Param{limitParameter(template.DefaultPage, template.MaxPage), cursorParameter(`^([a-z0-9][a-z0-9_.-]{0,63})?$`), withdrawnParameter()},
+		query:   []*huma.Param{limitParameter(shelf.DefaultPage, shelf.MaxPage), cursorParameter(`^([a-z0-9][a-z0-9_.-]{0,63})?$`), withdrawnParameter()},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[Templates](), "A page of templates.", example(`{"data": [`+exampleTemplate+`}]}`))},
 	}
 }
@@ -265,7 +265,7 @@ func docListTemplateVersions() operation {
 	return operation{
 		id: "listTemplateVersions", tag: "templates", summary: "List a template's versions", text: "The newest first, without their contents.",
 		path: templatePath(false), codes: goneToo(),
-		query:   []*huma.Param{limitParameter(template.DefaultPage, template.MaxPage), cursorParameter(`^([1-9][0-9]{0,8})?$`), withdrawnParameter()},
+		query:   []*huma.Param{limitParameter(shelf.DefaultPage, shelf.MaxPage), cursorParameter(`^([1-9][0-9]{0,8})?$`), withdrawnParameter()},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[TemplateVersions](), "A page of versions.", example(`{"data": [`+exampleTemplateVersion+`}]}`))},
 	}
 }
@@ -312,5 +312,5 @@ type templateRefShape struct{}
 
 // Schema is a name with or without a version.
 func (templateRefShape) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: template.RefPattern, Examples: []any{"invoice@2"}}
+	return &huma.Schema{Type: huma.TypeString, Pattern: shelf.RefPattern, Examples: []any{"invoice@2"}}
 }

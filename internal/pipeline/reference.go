@@ -24,7 +24,7 @@ func (s resolve) callers(ctx context.Context, c checked) (*schema.Schema, error)
 		if err != nil {
 			return nil, atReference(err)
 		}
-		raw, c.reference = v.Schema, v.Ref()
+		raw, c.reference = v.Content, v.Ref()
 	case !q.HasSchema:
 		return s.schemas.general, nil
 	}

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
@@ -11,9 +10,6 @@ import (
 	"github.com/promptd/promptd/internal/schema/compat"
 	"github.com/promptd/promptd/internal/value"
 )
-
-// comparePatience bounds a comparison. One that takes longer has proven nothing, and is not called compatible.
-const comparePatience = 2 * time.Second
 
 // Comparison is what a comparison of a schema with a version found.
 type Comparison struct {
@@ -35,7 +31,7 @@ type Question struct {
 
 // Compare says whether a schema may follow a version of the name, and changes nothing.
 func (r *Registry) Compare(ctx context.Context, team key.TeamID, name string, q Question) (*Comparison, error) {
-	ref := Ref{name, q.Against}
+	ref := Ref{Name: name, Version: q.Against}
 	s, before, err := r.Find(ctx, team, ref, false)
 	if err != nil {
 		return nil, err
@@ -51,9 +47,9 @@ func (r *Registry) Compare(ctx context.Context, team key.TeamID, name string, q 
 		if err != nil {
 			return nil, err
 		}
-		q.Schema = v.Schema
+		q.Schema = v.Content
 	}
-	compiled, err := r.cfg.Schemas.Compile(ctx, q.Schema, r.options())
+	compiled, err := r.schemas.Compile(ctx, q.Schema, r.options())
 	if err != nil {
 		return nil, fault.InSchema("/schema", err)
 	}
@@ -63,15 +59,17 @@ func (r *Registry) Compare(ctx context.Context, team key.TeamID, name string, q 
 // compare compares a schema with a version.
 func (r *Registry) compare(ctx context.Context, before Version, now *schema.Schema, mode compat.Mode) (*Comparison, error) {
 	// The version passed its check when it was published. The limits of today are for what is published today.
-	old, err := r.cfg.Schemas.Compile(ctx, before.Schema, schema.Options{Limits: schema.Limits{Bytes: len(before.Schema.AppendCanonical(nil)) + 1}})
+	old, err := r.schemas.Compile(ctx, before.Content, schema.Options{Limits: schema.Limits{Bytes: len(before.Content.AppendCanonical(nil)) + 1}})
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", before.Ref(), err)
 	}
-	limited, cancel := context.WithTimeout(ctx, comparePatience)
-	defer cancel()
-	c := &Comparison{Against: before, Report: compat.Check(limited, old, now, mode)}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("compare with %s: %w", before.Ref(), err)
+	c := &Comparison{Against: before}
+	err = r.Within(ctx, &before, func(ctx context.Context) bool {
+		c.Report = compat.Check(ctx, old, now, mode)
+		return c.Decided()
+	})
+	if err != nil {
+		return nil, err
 	}
 	return c, nil
 }

@@ -90,7 +90,7 @@ func (r *Results) Latency(share float64) (d time.Duration, known bool) {
 
 // Fitness reports on a version for the given models, and for others that the history knows. It ends with the context.
 func (r *Registry) Fitness(ctx context.Context, h History, v Version, targets []Target) (*Fitness, error) {
-	compiled, err := r.cfg.Schemas.Compile(ctx, v.Schema, r.options())
+	compiled, err := r.schemas.Compile(ctx, v.Content, r.options())
 	if err != nil {
 		return nil, err
 	}

@@ -2,17 +2,17 @@ package registry
 
 import (
 	"context"
-	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/compat"
+	"github.com/promptd/promptd/internal/shelf"
 	"github.com/promptd/promptd/internal/value"
 )
-
-// mostTries bounds how often a publication is compared again because another process was faster.
-const mostTries = 20
 
 // Draft is a schema that somebody wants to publish.
 type Draft struct {
@@ -26,12 +26,9 @@ type Draft struct {
 
 // Published is what became of a draft.
 type Published struct {
-	Schema  Schema
-	Version Version
+	shelf.Published
 	// Compiled is the version's schema, for those who look at it further.
 	Compiled *schema.Schema
-	// New is false where the newest version has that content already: nothing was published then.
-	New bool
 	// Comparison is with the version before; nil where there was none, or nothing was published.
 	Comparison *Comparison
 }
@@ -42,22 +39,44 @@ func (r *Registry) Publish(ctx context.Context, team key.TeamID, owner key.ID, d
 	if err := d.check(); err != nil {
 		return Published{}, err
 	}
-	compiled, err := r.cfg.Schemas.Compile(ctx, d.Schema, r.options())
+	compiled, err := r.schemas.Compile(ctx, d.Schema, r.options())
 	if err != nil {
 		return Published{}, fault.InSchema("/schema", err)
 	}
-	done, err := r.line.wait(ctx, team, d.Name)
+	p := Published{Compiled: compiled}
+	draft := shelf.Draft{
+		Team: team, Owner: owner, Name: d.Name, Hash: compiled.Hash(), Content: d.Schema, Description: d.Description, Compatibility: d.Compatibility,
+	}
+	p.Published, err = r.versions.Publish(ctx, draft, func(ctx context.Context, before Version, mode compat.Mode) error {
+		c, err := r.compare(ctx, before, compiled, mode)
+		if err != nil {
+			return err
+		}
+		p.Comparison = c
+		return c.refusal()
+	})
 	if err != nil {
 		return Published{}, err
 	}
-	defer done()
-	for range mostTries {
-		p, err := r.publish(ctx, team, owner, d, compiled)
-		if !errors.Is(err, ErrMoved) {
-			return p, err
+	if !p.New { // Somebody else has published the same, behind what it was compared with.
+		p.Comparison = nil
+	}
+	return p, nil
+}
+
+// Change changes a name's description, its mode, or both.
+func (r *Registry) Change(ctx context.Context, team key.TeamID, name string, c shelf.Change) (Schema, error) {
+	if c.Description != nil {
+		if err := checkDescription(*c.Description); err != nil {
+			return Schema{}, err
 		}
 	}
-	return Published{}, fault.New(fault.Overloaded, "others publish versions of the schema %s all the time", d.Name)
+	if c.Compatibility != nil {
+		if err := checkMode(*c.Compatibility); err != nil {
+			return Schema{}, err
+		}
+	}
+	return r.versions.Change(ctx, team, name, c)
 }
 
 func (d *Draft) check() error {
@@ -75,65 +94,40 @@ func (d *Draft) check() error {
 	return nil
 }
 
-// publish compares with what is there and keeps the version; ErrMoved says that what was there is no longer the same.
-func (r *Registry) publish(ctx context.Context, team key.TeamID, owner key.ID, d Draft, compiled *schema.Schema) (Published, error) {
-	s, before, err := r.cfg.Store.Find(ctx, team, d.Name, 0)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return Published{}, err
+// CheckName says what is wrong with the name of a schema that shall be published.
+func CheckName(name string) error {
+	if !shelf.IsName(name) {
+		return fault.Invalid("/name", "pattern", "name is not the name of a schema", shelf.NameHint)
 	}
-	if !s.WithdrawnAt.IsZero() {
-		f := fault.New(fault.Conflict, "the schema %s was withdrawn and takes no versions", d.Name)
-		f.Remediation = "Restore it first: POST /v1/schemas/" + d.Name + "/restore, or promptd schemas restore " + d.Name + ". Or use another name."
-		return Published{}, f
+	// Their paths are taken: POST /v1/schemas/check.
+	if name == "check" || name == "infer" {
+		return fault.Invalid("/name", "reserved", "the name "+name+" is taken by the API itself", "Use another name.")
 	}
-	mode, kept := d.modes(&s)
-	p := Published{Schema: s, Version: before, Compiled: compiled}
-	if before.Number != 0 && before.Hash == compiled.Hash() {
-		return r.again(ctx, d, p)
-	}
-	if before.Number != 0 {
-		if p.Comparison, err = r.compare(ctx, before, compiled, mode); err != nil {
-			return Published{}, err
-		}
-		if err := p.Comparison.refusal(); err != nil {
-			return Published{}, err
-		}
-	}
-	p.New = true
-	p.Schema, p.Version, err = r.cfg.Store.Publish(ctx, Publication{
-		Version: Version{
-			Team: team, Name: d.Name, Hash: compiled.Hash(), Schema: d.Schema, Compatibility: mode, Owner: owner, CreatedAt: r.now(),
-		},
-		Description: d.Description, Kept: kept, Revision: s.Revision,
-	})
-	if err != nil {
-		return Published{}, err
-	}
-	r.changed()
-	return p, nil
+	return nil
 }
 
-// modes gives the mode for this version, and the one that the name keeps if it is new.
-func (d *Draft) modes(s *Schema) (mode, kept compat.Mode) {
-	kept = compat.Backward
-	if s.Revision != 0 {
-		kept = s.Compatibility
+// maxDescription is the longest description in characters.
+const maxDescription = 2000
+
+// checkDescription says what is wrong with a description.
+func checkDescription(text string) error {
+	bad := func(r rune) bool { return r < 0x20 && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 }
+	if utf8.RuneCountInString(text) > maxDescription || !utf8.ValidString(text) || strings.ContainsFunc(text, bad) {
+		return fault.Invalid("/description", "length", "a description has at most 2,000 characters, none of them a control character", "Keep it to what the schema is for; details belong into the schema's own descriptions.")
 	}
-	if d.Compatibility == "" {
-		return kept, kept
-	}
-	if s.Revision == 0 {
-		kept = d.Compatibility
-	}
-	return d.Compatibility, kept
+	return nil
 }
 
-// again answers for content that the newest version has already. Its description may still be another.
-func (r *Registry) again(ctx context.Context, d Draft, p Published) (Published, error) {
-	if d.Description == nil || *d.Description == p.Schema.Description {
-		return p, nil
+// Modes lists what a new version may owe to the one before, in the order of the reference; package compat says what each means. Backward is the default: who
+// reads with the new version can read old data.
+func Modes() []string {
+	return []string{string(compat.Backward), string(compat.Forward), string(compat.Full), string(compat.None)}
+}
+
+// checkMode says what is wrong with a mode.
+func checkMode(m compat.Mode) error {
+	if slices.Contains(Modes(), string(m)) {
+		return nil
 	}
-	s, err := r.Change(ctx, p.Schema.Team, p.Schema.Name, Change{Description: d.Description})
-	p.Schema = s
-	return p, err
+	return fault.Invalid("/compatibility", "enum", "compatibility has a value that it does not take", "Use one of: "+strings.Join(Modes(), ", ")+".")
 }

@@ -1,41 +1,44 @@
 // Package registry is the schema registry: schemas that have a name, immutable versions and an owner, and what a reference to one means.
 //
-// It is not for judging values or for fitting a schema to a provider (packages schema and lowering do that), and not for storage: [Store] is declared
-// here and implemented by the stores.
+// It is not for judging values or for fitting a schema to a provider (packages schema and lowering do that), and not for what names and versions are:
+// package shelf keeps them, here and for templates.
 //
 // The main types are [Schema], a name with what is kept of it, [Version], one immutable schema under that name, and [Registry], which publishes, resolves,
 // withdraws and restores. Everything belongs to a team: no method finds what another team has published.
 //
-// How it works: versions count 1, 2, 3 … and none is changed or given twice. [Registry.Publish] compares a new schema with the newest version that can be
-// used and hands both to the store with the revision that it saw; where another process was faster, it looks again. Withdrawing hides a version and keeps
-// it, so that restoring gives the same one back. [Registry.Resolve] answers from memory; what it remembers is dropped when this process changes something,
-// and when the store's change counter, which [Registry.Run] polls, says that another has.
+// How it works: a registry is a shelf of schemas. [Registry.Publish] compiles a schema and compares it with the newest version that can be used, by the
+// values that both allow; [Registry.Compare] does the same and keeps nothing. [Registry.Fitness] says how a version suits each model, by what its provider
+// can be told of it and what came of requests.
 package registry
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/shelf"
 )
 
-// The times of a registry. What another process publishes or withdraws holds here after pollEvery and the read that follows: well within a second.
-const (
-	pollEvery = 300 * time.Millisecond
-	pollLimit = 500 * time.Millisecond
+// Kind is what stands on the shelf.
+const Kind shelf.Kind = "schema"
+
+// What a shelf of schemas holds: [Schema] is a registered name, and a [Version]'s content is its schema.
+type (
+	Schema  = shelf.Name
+	Version = shelf.Version
+	Ref     = shelf.Ref
 )
 
 // Config is what a [Registry] needs; Store and Schemas are wanted.
 type Config struct {
-	Store Store
+	Store shelf.Store
 	// Schemas keeps compiled schemas; it is the one that requests use, so that a published schema is compiled once.
 	Schemas *schema.Cache
 	// Limits are those of a published schema; nil means the defaults.
 	Limits func() schema.Limits
+	// Patience bounds a comparison; 0 means [shelf.DefaultPatience].
+	Patience time.Duration
 	// Withdrawn is told of a reference (name or name@version) that can't be used any longer, so that answers made with it are dropped; nil where nobody is.
 	Withdrawn func(ctx context.Context, team key.TeamID, ref string)
 	// Now is the clock; nil means the real one.
@@ -44,70 +47,32 @@ type Config struct {
 	OnError func(error)
 }
 
-// Registry publishes and resolves schemas. It is safe for concurrent use; [Registry.Run] keeps it up to date with other processes.
+// Registry publishes and resolves schemas. It is safe for concurrent use; Run keeps it up to date with other processes.
 type Registry struct {
-	cfg  Config
-	line line
+	*versions
 
-	// generation moves with every change; what was remembered in an earlier one does not count.
-	generation atomic.Uint64
-	// counted is the store's counter as it was last seen.
-	counted    atomic.Int64
-	remembered *otter.Cache[reference, remembered]
+	schemas *schema.Cache
+	limits  func() schema.Limits
 }
+
+// versions is the shelf; a version is used as it is, for the cache of compiled schemas finds a value that it has seen without reading it.
+type versions = shelf.Shelf[Version]
+
+// A schema in memory takes about overhead times its text, plus what stands around it.
+const (
+	overhead = 4
+	around   = 512
+)
 
 // New makes a registry.
 func New(cfg Config) *Registry {
 	if cfg.Limits == nil {
 		cfg.Limits = func() schema.Limits { return schema.Limits{} }
 	}
-	if cfg.Withdrawn == nil {
-		cfg.Withdrawn = func(context.Context, key.TeamID, string) {}
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.OnError == nil {
-		cfg.OnError = func(error) {}
-	}
-	r := &Registry{cfg: cfg, line: newLine(), remembered: newMemory()}
-	r.counted.Store(-1)
-	return r
+	return &Registry{schemas: cfg.Schemas, limits: cfg.Limits, versions: shelf.New(shelf.Config[Version]{
+		Kind: Kind, Store: cfg.Store, Make: func(v Version) (Version, error) { return v, nil }, Around: around, Overhead: overhead,
+		Patience: cfg.Patience, Withdrawn: cfg.Withdrawn, Now: cfg.Now, OnError: cfg.OnError,
+	})}
 }
 
-// Run polls the store's change counter until the context ends.
-func (r *Registry) Run(ctx context.Context) error {
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	for {
-		select {
-		case <-poll.C:
-			r.Refresh(ctx)
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// Refresh looks whether another process has changed something.
-func (r *Registry) Refresh(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, pollLimit)
-	defer cancel()
-	now, err := r.cfg.Store.Changes(limited)
-	switch {
-	case err == nil && r.counted.Swap(now) != now:
-		r.generation.Add(1)
-	case err != nil && ctx.Err() == nil:
-		// What is remembered may be old by now; without it, every reference is looked up and the caller learns of the store's trouble.
-		r.generation.Add(1)
-		r.cfg.OnError(err)
-	}
-}
-
-// changed makes what this process has just done hold for the next request here.
-func (r *Registry) changed() { r.generation.Add(1) }
-
-// now gives the time in the precision that every store keeps.
-func (r *Registry) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Microsecond) }
-
-func (r *Registry) options() schema.Options { return schema.Options{Limits: r.cfg.Limits()} }
+func (r *Registry) options() schema.Options { return schema.Options{Limits: r.limits()} }

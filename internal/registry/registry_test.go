@@ -16,6 +16,7 @@ import (
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/schema/compat"
+	"github.com/promptd/promptd/internal/shelf"
 	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/value"
 )
@@ -89,7 +90,7 @@ func TestReferencesHaveOneSpelling(t *testing.T) {
 	for text, want := range map[string]registry.Ref{
 		"a": {Name: "a"}, "invoice@3": {Name: "invoice", Version: 3}, "0.a-b_c@999999999": {Name: "0.a-b_c", Version: 999_999_999}, strings.Repeat("x", 64): {Name: strings.Repeat("x", 64)},
 	} {
-		got, err := registry.ParseRef(text)
+		got, err := registry.Kind.ParseRef(text)
 		if err != nil || got != want || got.String() != text {
 			t.Errorf("%q: got %+v written %q, %v, want %+v", text, got, got, err, want)
 		}
@@ -97,7 +98,7 @@ func TestReferencesHaveOneSpelling(t *testing.T) {
 	for _, text := range []string{
 		"", "@1", "a@", "a@0", "a@01", "a@-1", "a@+1", "a@1 ", " a", "a@1@2", "a@1000000000", "A", "ä", "a b", ".a", "-a", "_a", "a/b", "a\x00", "a@٣", strings.Repeat("x", 65),
 	} {
-		if _, err := registry.ParseRef(text); !fault.Is(err, fault.InvalidRequest) {
+		if _, err := registry.Kind.ParseRef(text); !fault.Is(err, fault.InvalidRequest) {
 			t.Errorf("%q: got the error %v, want INVALID_REQUEST", text, err)
 		}
 	}
@@ -109,7 +110,7 @@ func FuzzParseRef(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if ref, err := registry.ParseRef(text); err == nil && (ref.String() != text || !registry.IsName(ref.Name) || ref.Version < 0) {
+		if ref, err := registry.Kind.ParseRef(text); err == nil && (ref.String() != text || !shelf.IsName(ref.Name) || ref.Version < 0) {
 			t.Errorf("%q is read as %+v", text, ref)
 		}
 	})
@@ -133,7 +134,7 @@ func TestAModeIsKeptByTheNameAndGivenForOneVersion(t *testing.T) {
 		t.Errorf("the name keeps %s and the version %s, %v, want full and backward", s.Compatibility, v.Compatibility, err)
 	}
 	none := compat.None
-	if _, err := r.Change(t.Context(), team, "a", registry.Change{Compatibility: &none}); err != nil {
+	if _, err := r.Change(t.Context(), team, "a", shelf.Change{Compatibility: &none}); err != nil {
 		t.Fatal(err)
 	}
 	if n := publish(t, r, "a", object("other", "string"), ""); n != 3 {
@@ -197,7 +198,7 @@ func TestWhatIsPublishedHoldsAtOnce(t *testing.T) {
 		}
 	}
 	again, err := r.Resolve(t.Context(), team, "a@1")
-	if err != nil || again.Hash != first.Hash || !value.Identical(again.Schema, first.Schema) {
+	if err != nil || again.Hash != first.Hash || !value.Identical(again.Content, first.Content) {
 		t.Errorf("restored: got %+v, %v, want the same version", again, err)
 	}
 }

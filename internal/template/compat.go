@@ -13,7 +13,12 @@ type Comparison struct {
 	Mode compat.Mode
 	// Entries are the places at which they do not, in the new version.
 	Entries []fault.Entry
+	// proven says that one of them at least is sure to be one.
+	proven bool
 }
+
+// decided says whether the comparison has found out: nothing breaks, or something is sure to.
+func (c *Comparison) decided() bool { return len(c.Entries) == 0 || c.proven }
 
 // Compare holds a new version to the one before. Backward means that whatever calls the one before calls the new one: no parameter is taken away, none is
 // newly required, and none takes less than it did. Forward is the reverse: whatever calls the new version can call the one before.
@@ -84,24 +89,29 @@ func (c *Comparison) narrower(ctx context.Context, from, to *Parameter, backward
 		direction = compat.Forward
 	}
 	report := compat.Check(ctx, old.schema, now.schema, direction)
-	for _, f := range report.Findings {
+	for i := range report.Findings {
+		f := &report.Findings[i]
 		message := "parameter " + from.Name
 		if f.Instance != "" {
 			message += " at " + f.Instance
 		}
-		c.add(from.Name, f.Keyword, message+": "+f.Message, f.Hint)
-	}
-	if !report.Compatible && len(report.Findings) == 0 {
-		c.add(from.Name, "undecided", "the schemas of parameter "+from.Name+" could not be compared in time", "Simplify it, or publish with compatibility none.")
+		c.entry(from.Name, f.Keyword, message+": "+f.Message, f.Hint)
+		c.proven = c.proven || f.Verdict == compat.Breaking
 	}
 }
 
+// add tells of a place that breaks for sure.
 func (c *Comparison) add(name, rule, message, hint string) {
+	c.entry(name, rule, message, hint)
+	c.proven = true
+}
+
+func (c *Comparison) entry(name, rule, message, hint string) {
 	c.Entries = append(c.Entries, fault.Entry{Pointer: "/parameters/" + name, Rule: rule, Message: message, Hint: hint})
 }
 
 // refusal is the CONFLICT of a version that breaks what it owes to the one before, or nil.
-func (c *Comparison) refusal(before Ref) error {
+func (c *Comparison) refusal(before string) error {
 	if len(c.Entries) == 0 {
 		return nil
 	}

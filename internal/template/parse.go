@@ -176,13 +176,16 @@ func (p *parser) close(n node) {
 	p.add(done)
 }
 
+// maxParameterName is the longest name of a parameter.
+const maxParameterName = 64
+
 // isParameter says whether a text can be the name of a parameter.
 func isParameter(name string) bool {
-	if name == "" || len(name) > maxName || name[0] < 'a' || name[0] > 'z' {
+	if name == "" || len(name) > maxParameterName || name[0] < 'a' || name[0] > 'z' {
 		return false
 	}
 	for i := range len(name) {
-		if c := name[i]; !isLowerOrDigit(c) && c != '_' {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
 			return false
 		}
 	}

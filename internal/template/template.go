@@ -1,8 +1,8 @@
 // Package template keeps prompt templates: texts of an operator with typed parameters, a bound schema, default options and stored tests, under a name with
 // immutable versions.
 //
-// It is not for calling models (package pipeline does that with what a template renders to), nor for storage: [Store] is declared here and implemented by
-// the stores. It is no programming language either: placeholders and optional sections, nothing that loops or calls.
+// It is not for calling models (package pipeline does that with what a template renders to), nor for what names and versions are: package shelf keeps them,
+// here and for schemas. It is no programming language either: placeholders and optional sections, nothing that loops or calls.
 //
 // The main types are [Template], a name with what is kept of it, [Version], one immutable content under that name, [Compiled], a content that can be
 // rendered, and [Library], which publishes, resolves, withdraws and restores. Everything belongs to a team: no method finds what another team has published.
@@ -14,130 +14,90 @@
 package template
 
 import (
-	"encoding/hex"
-	"strconv"
+	"context"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/promptd/promptd/internal/body"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
-	"github.com/promptd/promptd/internal/schema/compat"
-	"github.com/promptd/promptd/internal/value"
+	"github.com/promptd/promptd/internal/schema"
+	"github.com/promptd/promptd/internal/shelf"
 )
 
-// Template is a registered name. Its versions are [Version]s.
-type Template struct {
-	Team        key.TeamID
-	Name        string
-	Description string
-	// Compatibility is the mode that new versions are held to where the publisher names none.
-	Compatibility compat.Mode
-	// Owner is the key that published the first version; empty where no keys are wanted.
-	Owner key.ID
-	// Newest is the highest number that was ever given.
-	Newest int
-	// Current is the newest version that can be used; 0 where every version is withdrawn.
-	Current   int
-	CreatedAt time.Time
-	// UpdatedAt is when a version was published, withdrawn or restored last, or the description was changed.
-	UpdatedAt time.Time
-	// WithdrawnAt is zero where the name can be used.
-	WithdrawnAt time.Time
-	// Revision counts the changes of this name; 0 is a name that does not exist.
-	Revision int64
+// Kind is what stands on the shelf.
+const Kind shelf.Kind = "template"
+
+// What a shelf of templates holds: [Template] is a registered name.
+type (
+	Template = shelf.Name
+	Version  = shelf.Version
+	Ref      = shelf.Ref
+)
+
+// Config is what a [Library] needs; Store is wanted.
+type Config struct {
+	Store shelf.Store
+	// Limits are those of a bound schema; nil means the defaults. They hold when a template is read: one that is in use stays so until promptd starts anew.
+	Limits func() schema.Limits
+	// Patience bounds a comparison; 0 means [shelf.DefaultPatience].
+	Patience time.Duration
+	// Bound says whether a reference to a registered schema can be used; nil where there is no registry.
+	Bound func(ctx context.Context, team key.TeamID, ref string) error
+	// Withdrawn is told of a reference (name or name@version) that can't be used any longer, so that answers made with it are dropped; nil where nobody is.
+	Withdrawn func(ctx context.Context, team key.TeamID, ref string)
+	// Now is the clock; nil means the real one.
+	Now func() time.Time
+	// OnError is told of reads of the store that went wrong in the background; nil means that nobody is.
+	OnError func(error)
 }
 
-// Version is one immutable content under a name.
-type Version struct {
-	Team   key.TeamID
-	Name   string
-	Number int
-	// Hash is the SHA-256 of the canonical content: the same in any order of members.
-	Hash [32]byte
-	// Content is what was published, without what belongs to the name.
-	Content value.Value
-	// Compatibility is the mode that the version was held to when it was published.
-	Compatibility compat.Mode
-	// Owner is the key that published it; empty where no keys are wanted.
-	Owner     key.ID
-	CreatedAt time.Time
-	// WithdrawnAt is zero where the version itself was not withdrawn. Its name may be.
-	WithdrawnAt time.Time
+// Library publishes and resolves templates. It is safe for concurrent use; Run keeps it up to date with other processes.
+type Library struct {
+	*versions
+
+	limits func() schema.Limits
+	known  func(ctx context.Context, team key.TeamID, ref string) error
 }
 
-// Ref names the version: invoice@3.
-func (v *Version) Ref() string { return Ref{v.Name, v.Number}.String() }
+// versions is the shelf. A version that is in use stays compiled, whatever is published beside it.
+type versions = shelf.Shelf[*Use]
 
-// HashText gives the content hash in hexadecimal digits.
-func (v *Version) HashText() string { return hex.EncodeToString(v.Hash[:]) }
-
-// Ref is a reference: a name, or a name and a version.
-type Ref struct {
-	Name string
-	// Version is 0 for the newest that can be used.
-	Version int
+// Use is a version that can be used, compiled.
+type Use struct {
+	Version
+	*Compiled
 }
 
-// String writes the reference.
-func (r Ref) String() string {
-	if r.Version == 0 {
-		return r.Name
-	}
-	return r.Name + "@" + strconv.Itoa(r.Version)
-}
-
-// The bounds of a name, a number and a description. Names look as those of schemas do.
+// A compiled template takes about overhead times its text, plus what stands around it.
 const (
-	maxName        = 64
-	maxDigits      = 9
-	maxDescription = 2000
+	overhead = 8
+	around   = 4 << 10
 )
 
-// The patterns of names and references. Names stand in paths, in references and on command lines without quoting.
-const (
-	NamePattern = `^[a-z0-9][a-z0-9_.-]{0,63}$`
-	RefPattern  = `^[a-z0-9][a-z0-9_.-]{0,63}(@[1-9][0-9]{0,8})?$`
-)
-
-// IsName says whether a text can be a name.
-func IsName(text string) bool {
-	if text == "" || len(text) > maxName || !isLowerOrDigit(text[0]) {
-		return false
+// New makes a library.
+func New(cfg Config) *Library {
+	if cfg.Limits == nil {
+		cfg.Limits = func() schema.Limits { return schema.Limits{} }
 	}
-	for i := range len(text) {
-		if c := text[i]; !isLowerOrDigit(c) && c != '_' && c != '.' && c != '-' {
-			return false
-		}
-	}
-	return true
+	l := &Library{limits: cfg.Limits, known: cfg.Bound}
+	l.versions = shelf.New(shelf.Config[*Use]{
+		Kind: Kind, Store: cfg.Store, Make: l.compile, Around: around, Overhead: overhead,
+		Patience: cfg.Patience, Withdrawn: cfg.Withdrawn, Now: cfg.Now, OnError: cfg.OnError,
+	})
+	return l
 }
 
-func isLowerOrDigit(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
-
-// ParseRef reads name or name@version; its fault has no place yet.
-func ParseRef(text string) (Ref, error) {
-	name, digits, versioned := strings.Cut(text, "@")
-	ref := Ref{Name: name}
-	ok := IsName(name)
-	if versioned {
-		var err error
-		ref.Version, err = ParseNumber(digits)
-		ok = ok && err == nil
+// compile reads a kept version. It was read before it was kept: what is wrong now is a limit that has become tighter, or a promptd that has become stricter.
+func (l *Library) compile(v Version) (*Use, error) {
+	c, err := Compile(body.Open(v.Content), l.limits())
+	if err != nil {
+		f := fault.New(fault.Conflict, "the template %s can't be used by this version of promptd: %s", v.Ref(), fault.Of(err).Detail).Because(err)
+		f.Remediation = "Publish a corrected version."
+		return nil, f
 	}
-	if !ok {
-		return Ref{}, fault.Invalid("", "pattern", "this is not a reference to a template", "Send name or name@version, for example invoice or invoice@3.")
-	}
-	return ref, nil
-}
-
-// ParseNumber reads the number of a version; each has one spelling.
-func ParseNumber(text string) (int, error) {
-	n, err := strconv.Atoi(text)
-	if err != nil || len(text) > maxDigits || text[0] < '1' || text[0] > '9' {
-		return 0, fault.Invalid("", "format", "the version is not a number from 1 on", "Versions count 1, 2, 3 …; GET /v1/templates/{name}/versions lists them.")
-	}
-	return n, nil
+	return &Use{v, c}, nil
 }
 
 // badText says whether a text is too long or holds control characters that no text has.

@@ -3,6 +3,7 @@ package compat
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/value"
@@ -99,6 +100,11 @@ func Check(ctx context.Context, old, now *schema.Schema, mode Mode) Report {
 	}
 	r.Compatible = len(r.Findings) == 0
 	return r
+}
+
+// Decided says whether the comparison has found out: everything is proven, or a witness shows what breaks.
+func (r *Report) Decided() bool {
+	return r.Compatible || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Verdict == Breaking })
 }
 
 func (r *Report) add(list []Finding) {

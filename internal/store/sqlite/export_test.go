@@ -65,11 +65,10 @@ func Plans(ctx context.Context, tb testing.TB, db *DB) map[string]string {
 	explain(db.main, "what others hold", othersBudget, "key", "k", "2026-11", "h", 1)
 	explain(db.main, "a team's alerts", teamAlerts, "acme", 0, 10)
 	explain(db.main, "a claim", readClaim, "acme", "k")
-	explain(db.main, "a version of a schema", oneVersion, "acme", "invoice", 0)
-	explain(db.main, "a team's schemas", someSchemas, "acme", "", false, 10)
-	explain(db.main, "a schema's versions", someVersions, "acme", "invoice", 0, false, 10)
-	explain(db.main, "a version of a template", oneTemplateVersion, "acme", "invoice", 0)
-	explain(db.main, "a team's templates", someTemplates, "acme", "", false, 10)
-	explain(db.main, "a template's versions", someTemplateVersions, "acme", "invoice", 0, false, 10)
+	for _, on := range []*Shelf{db.Schemas(), db.Templates()} {
+		explain(db.main, "a version of a "+string(on.kind), on.sql.oneVersion, "acme", "invoice", 0)
+		explain(db.main, "a team's "+on.kind.Many(), on.sql.someNames, "acme", "", false, 10)
+		explain(db.main, "versions of a "+string(on.kind), on.sql.someVersions, "acme", "invoice", 0, false, 10)
+	}
 	return plans
 }

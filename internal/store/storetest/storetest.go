@@ -4,7 +4,7 @@
 // It is not for what one engine alone has (files, locks, backups): that is tested beside the engine.
 //
 // [Run] takes a function that opens an empty store on a given clock and runs every contract as subtests: key.Store,
-// usage.Store, idempotency.Store, registry.Store and template.Store. Each subtest opens its own store, so that they run side by side.
+// usage.Store, idempotency.Store, shelf.Store for each shelf, and so on. Each subtest opens its own store, so that they run side by side.
 package storetest
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/router"
-	"github.com/promptd/promptd/internal/template"
+	"github.com/promptd/promptd/internal/shelf"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -36,8 +36,8 @@ type Stores struct {
 	Keys        key.Store
 	History     History
 	Idempotency idempotency.Store
-	Schemas     registry.Store
-	Templates   template.Store
+	Schemas     shelf.Store
+	Templates   shelf.Store
 	Learned     router.Store
 	Teams       key.TeamStore
 	Budgets     limit.BudgetStore
@@ -57,8 +57,10 @@ func Run(t *testing.T, open Open) {
 		{"history", historyContracts()},
 		{"usage", usageContracts()},
 		{"idempotency", idempotencyContracts()},
-		{"schemas", schemaContracts()},
-		{"templates", templateContracts()},
+		{"tried", triedContracts()},
+		{"schemas", shelfContracts(func(s Stores) shelf.Store { return s.Schemas })},
+		{"templates", shelfContracts(func(s Stores) shelf.Store { return s.Templates })},
+		{"shelves", shelvesContracts()},
 		{"learned", learnedContracts()},
 		{"teams", teamContracts()},
 		{"budgets", budgetContracts()},

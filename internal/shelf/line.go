@@ -1,4 +1,4 @@
-package registry
+package shelf
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"github.com/promptd/promptd/internal/key"
 )
 
-// line lets one publisher of a name at a time through, so that those of this process wait for each other instead of comparing the same schemas again and
+// line lets one publisher of a name at a time through, so that those of this process wait for each other instead of comparing the same versions again and
 // again. Publishers in other processes are told apart by the name's revision.
 type line struct {
 	mu *sync.Mutex
@@ -47,6 +47,6 @@ func (l line) wait(ctx context.Context, team key.TeamID, name string) (done func
 		return func() { <-t.token; leave() }, nil
 	case <-ctx.Done():
 		leave()
-		return nil, fmt.Errorf("wait for other publishers of a schema: %w", ctx.Err())
+		return nil, fmt.Errorf("wait for other publishers of the name: %w", ctx.Err())
 	}
 }
