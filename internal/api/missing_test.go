@@ -127,3 +127,47 @@ func TestOpenAIClientsAreNotAskedBack(t *testing.T) {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
 }
+
+// TestAStateNamesVersions: what a dialogue began with is what it goes on with, whatever is published meanwhile.
+func TestAStateNamesVersions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	publish := func(path, body string) {
+		t.Helper()
+		if a := w.post(path, body); a.status != 201 {
+			t.Fatalf("publish: %d %s", a.status, a.body)
+		}
+	}
+	publish("/v1/schemas", `{"name": "booking", "schema": `+dateSchema+`}`)
+	publish("/v1/templates", `{"name": "table", "text": "Read the mail of a guest:\n\n{{ mail }}", "parameters": {"mail": {"type": "string"}}, "schema": "booking", "options": {"missing": "ask"}}`)
+	ask := func(body string) (a asking) {
+		t.Helper()
+		w.service.Queue(said(dateAsked))
+		w.post("/v1/analyze", body).into(t, 200, &a)
+		if a.ValidationStatus != "needs_input" {
+			t.Fatalf("got %+v", a)
+		}
+		return a
+	}
+	bySchema := ask(`{"prompt": "A table, please.", "schema": "booking", "options": {"missing": "ask"}}`)
+	byTemplate := ask(`{"template": "table", "parameters": {"mail": "A table, please."}}`)
+	w.service.Queue(said(dateGiven))
+	var b passed
+	if w.post("/v1/analyze", `{"state": `+strconv.Quote(byTemplate.State)+`, "prompt": "1 December"}`).into(t, 200, &b); b.ValidationStatus != "passed" {
+		t.Errorf("got %+v", b)
+	}
+	exchanges := w.service.Exchanges()
+	if turns := exchanges[len(exchanges)-1].Messages; !strings.Contains(turns[len(turns)-1].Text, "1 December") || !strings.Contains(turns[len(turns)-2].Text, "Which day?") {
+		t.Errorf("the conversation is %v", turns)
+	}
+	publish("/v1/schemas", `{"name": "booking", "compatibility": "none", "schema": {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}}`)
+	w.service.Queue(said(dateGiven))
+	if w.post("/v1/analyze", `{"state": `+strconv.Quote(bySchema.State)+`, "prompt": "1 December"}`).into(t, 200, &b); string(b.Data) != `{"date":"2026-12-01"}` {
+		t.Errorf("got %+v: the state goes on with the first version", b)
+	}
+	// The template names its schema without a version, so that it means another one now: what was asked is about the first.
+	p := w.post("/v1/analyze", `{"state": `+strconv.Quote(byTemplate.State)+`, "prompt": "2 December"}`).problem(t, 400, "INVALID_REQUEST")
+	if p.Errors[0].Pointer != "/state" || p.Errors[0].Rule != "schema" {
+		t.Errorf("got %+v", p.Errors)
+	}
+}
