@@ -3,17 +3,17 @@ package relay_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/promptd/promptd/internal/dialect"
+	"github.com/promptd/promptd/internal/dialect/anthropic"
 	"github.com/promptd/promptd/internal/dialect/openai"
 	"github.com/promptd/promptd/internal/dropin"
 	"github.com/promptd/promptd/internal/fault"
@@ -21,214 +21,175 @@ import (
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
+	"github.com/promptd/promptd/internal/provider/providertest"
 	"github.com/promptd/promptd/internal/relay"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/usage"
 )
 
-// services answers by host, from a script of each, the last line of which goes on for ever. It runs in virtual time.
-type services struct {
-	mu sync.Mutex
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-	scripts map[string][]string
-	asked   []string
+// world is a relay with two providers: one that speaks chat completions, and one that does not.
+type world struct {
+	*relay.Relay
+	chat, claude *providertest.Server
+	mu           sync.Mutex
+	records      []usage.Record
 }
 
-const whole = `{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Hello."}}],` +
-	`"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}`
+// Add keeps a record.
+func (w *world) Add(_ context.Context, r usage.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.records = append(w.records, r)
+	return nil
+}
 
-func (s *services) RoundTrip(r *http.Request) (*http.Response, error) {
-	host := r.URL.Hostname()
-	s.mu.Lock()
-	s.asked = append(s.asked, host)
-	script := s.scripts[host]
-	if len(script) > 1 {
-		s.scripts[host] = script[1:]
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{chat: providertest.New(t, providertest.Settings{}), claude: providertest.New(t, providertest.Settings{Wire: "anthropic"})}
+	transport := provider.Transport()
+	t.Cleanup(transport.CloseIdleConnections)
+	account := func(name string, d dialect.Dialect, base string) *provider.Provider {
+		p, err := provider.New(provider.Account{
+			Name: name, Dialect: d, BaseURL: base, Timeout: 5 * time.Second, FirstByteTimeout: 2 * time.Second, Header: http.Header{"Anthropic-Version": {"2023-06-01"}},
+			Models: []provider.Model{{Name: name + "-model", Price: provider.Price{Known: true, Input: 1_000_000, Output: 2_000_000}}},
+		}, transport)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
-	s.mu.Unlock()
-	answer := func(status int, body string, header http.Header) (*http.Response, error) {
-		header.Set("Content-Type", "application/json")
-		return &http.Response{StatusCode: status, Header: header, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	ids := 0
+	w.Relay = relay.New(relay.Deps{
+		Pool:   provider.NewPool(account("chat", openai.New(), w.chat.URL()+"/v1"), account("claude", anthropic.New(), w.claude.URL())),
+		Router: router.New(router.Config{Learned: router.NewLearned(), Chance: func() float64 { return 0 }}), History: w, Meter: unmeasured{},
+		NewID: func() string { ids++; return "id-" + strconv.Itoa(ids) },
+		Settings: func() pipeline.Settings {
+			return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: time.Millisecond, Cap: time.Millisecond}}
+		},
+	})
+	return w
+}
+
+// ask hands a body on, and gives what came back as text.
+func (w *world) ask(t *testing.T, body string) (string, *relay.Answer, error) {
+	t.Helper()
+	q, err := dropin.Read(dialect.Chat, []byte(body), prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4})
+	if err != nil {
+		t.Fatal(err)
 	}
-	switch script[0] {
-	case "hang":
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	case "unauthorised":
-		return answer(http.StatusUnauthorized, `{"error":{"message":"no such key","type":"invalid_request_error","code":"invalid_api_key"}}`, http.Header{})
-	case "busy":
-		return answer(http.StatusServiceUnavailable, `{"error":{"message":"busy","type":"server_error"}}`, http.Header{"Retry-After": {"2"}})
-	case "drip":
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, ContentLength: -1, Body: &drip{ctx: r.Context(), left: 30}, Request: r}, nil
+	var out *gathered
+	var sink relay.Out
+	if q.Stream {
+		out = &gathered{}
+		sink = out
+	}
+	a, _, err := w.Do(t.Context(), key.Anyone(), q, sink)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case out != nil:
+		return out.String(), a, nil
 	default:
-		return answer(http.StatusOK, whole, http.Header{})
+		return string(a.Body), a, nil
 	}
 }
 
-// drip writes a piece of a stream each second.
-type drip struct {
-	ctx  context.Context
-	left int
+// gathered is an Out that keeps what it gets.
+type gathered struct {
+	strings.Builder
+	head relay.Head
 }
 
-func (d *drip) Read(p []byte) (int, error) {
-	select {
-	case <-d.ctx.Done():
-		return 0, d.ctx.Err()
-	case <-time.After(time.Second):
-	}
-	if d.left--; d.left < 0 {
-		return 0, io.EOF
-	}
-	if d.left == 0 {
-		return copy(p, "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"), nil
-	}
-	return copy(p, "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n"), nil
-}
+// Begin keeps the head.
+func (g *gathered) Begin(h relay.Head) { g.head = h }
 
-func (d *drip) Close() error { return nil }
-
-type unwritten struct{}
-
-func (unwritten) Add(context.Context, usage.Record) error { return nil }
-
-type unmeasured struct{}
-
-func (unmeasured) End(error) {}
-
-type unmeasuredCall struct{}
-
-func (unmeasuredCall) End(*provider.Attempt, error) {}
-
-type unmeasuredStep struct{}
-
-func (unmeasuredStep) Begin(ctx context.Context) (context.Context, pipeline.Span) {
-	return ctx, unmeasured{}
-}
-func (unmeasuredStep) Observe(time.Duration) {}
-
-type meter struct{}
-
-func (meter) Request(ctx context.Context, _ string) (context.Context, pipeline.Span) {
-	return ctx, unmeasured{}
-}
-
-func (meter) Step(string) pipeline.Measure { return unmeasuredStep{} }
-
-func (meter) Call(ctx context.Context, _, _ string) (context.Context, pipeline.CallSpan) {
-	return ctx, unmeasuredCall{}
-}
-func (meter) Cache(string)    {}
-func (meter) Judged(string)   {}
-func (meter) Repaired(string) {}
-func (meter) Coerced(string)  {}
-func (meter) Reasked()        {}
-func (meter) Refused(string)  {}
-
-// gathered is a caller's end of a stream.
-type gathered struct{ strings.Builder }
-
-func (*gathered) Begin(relay.Head) {}
+// Write keeps bytes.
 func (g *gathered) Write(b []byte) error {
 	g.Builder.Write(b)
 	return nil
 }
 
-// do relays one request to providers a, b, … in that order.
-func do(t *testing.T, s *services, body string, out relay.Out) (*relay.Answer, error) {
-	t.Helper()
-	var providers []*provider.Provider
-	for _, host := range []string{"a", "b", "c"} {
-		if s.scripts[host] == nil {
-			continue
-		}
-		p, err := provider.New(provider.Account{
-			Name: host, Dialect: openai.New(), BaseURL: "http://" + host + "/v1", Header: http.Header{}, Models: []provider.Model{{Name: "m"}},
-		}, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		providers = append(providers, p)
-	}
-	q, err := dropin.Read(dialect.Chat, []byte(body), prompt.Defaults{MaxAttempts: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := relay.New(relay.Deps{
-		Pool: provider.NewPool(providers...), Router: router.New(router.Config{Learned: router.NewLearned(), Chance: func() float64 { return 0 }}), History: unwritten{},
-		Meter: meter{}, NewID: func() string { return "id" },
-		Settings: func() pipeline.Settings {
-			return pipeline.Settings{Strategy: "least-busy", Backoff: provider.Backoff{Base: time.Millisecond, Cap: 5 * time.Second}}
-		},
-	})
-	a, _, err := r.Do(t.Context(), &key.Caller{Key: "key_1", Team: "acme", Scopes: key.AllScopes}, q, out)
-	return a, err
-}
+const hello = `"messages":[{"role":"user","content":"Hello"}]`
 
-const hello = `{"model":"auto","messages":[{"role":"user","content":"Hello"}]}`
-
-func TestAServiceThatHangsDoesNotEatTheRequest(t *testing.T) {
+func TestAnOutageMovesOnToAnotherFormat(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, began := &services{scripts: map[string][]string{"a": {"hang"}, "b": {"ok"}}}, time.Now()
-		a, err := do(t, s, `{"model":"auto","messages":[{"role":"user","content":"Hello"}],"promptd":{"timeout_ms":30000}}`, nil)
-		if err != nil || a.Provider != "b" {
-			t.Fatalf("got %+v and %v, want the answer of b", a, err)
-		}
-		if took := time.Since(began); took != 15*time.Second {
-			t.Errorf("the service that hangs had %v of 30 s, want half", took)
-		}
-	})
-}
-
-func TestAStreamThatIsBeingWrittenIsNotCut(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, out := &services{scripts: map[string][]string{"a": {"drip"}, "b": {"ok"}}}, &gathered{}
-		if _, err := do(t, s, `{"model":"auto","stream":true,"messages":[{"role":"user","content":"Hello"}],"promptd":{"timeout_ms":40000}}`, out); err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(out.String(), `"content":"a"`); n != 29 || !strings.HasSuffix(out.String(), "[DONE]\n\n") {
-			t.Errorf("got %d of 29 pieces in 30 s, half of the time being 20 s", n)
-		}
-	})
-}
-
-func TestACandidateIsAskedAgainForItsOwnFaults(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		scripts map[string][]string
-		want    []string
-		waits   time.Duration
-	}{
-		"one that refuses its key is not":       {map[string][]string{"a": {"unauthorised"}, "b": {"busy", "ok"}}, []string{"a", "b", "b"}, 2 * time.Second},
-		"one that was busy is, whoever is last": {map[string][]string{"a": {"busy", "ok"}, "b": {"unauthorised"}}, []string{"a", "b", "a"}, 2 * time.Second},
-	} {
+	for name, stream := range map[string]string{"whole": "false", "streamed": "true"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s, began := &services{scripts: c.scripts}, time.Now()
-				if _, err := do(t, s, hello, nil); err != nil {
-					t.Errorf("got %v, want an answer", err)
-				}
-				if diff := cmp.Diff(c.want, s.asked); diff != "" {
-					t.Errorf("asked (-want +got):\n%s", diff)
-				}
-				if took := time.Since(began); took < c.waits {
-					t.Errorf("the service was asked again after %v; it wanted %v", took, c.waits)
-				}
-			})
+			w := newWorld(t)
+			w.claude.Queue(providertest.Reply{Text: "from Claude"}, providertest.Reply{Text: "from Claude"})
+			for range 8 {
+				w.chat.Queue(providertest.Reply{Status: http.StatusServiceUnavailable, Body: `{"error":{"message":"overloaded"}}`})
+			}
+			text, a, err := w.ask(t, `{"model":"auto","stream":`+stream+`,`+hello+`}`)
+			if err != nil || a.Provider != "claude" || !strings.Contains(text, `"chat.completion`) {
+				t.Fatalf("got %q, %+v, %v, want Claude's answer as a chat completion", text, a, err)
+			}
+			r := w.records[0]
+			if r.Status != http.StatusOK || r.Prompt != "Hello" || r.Answer != "from Claude" || r.Provider != "claude" || len(r.Attempts) == 0 {
+				t.Errorf("the history has %+v", r)
+			}
 		})
 	}
 }
 
-func TestWhenAllHaveFailedTheFaultSaysWhy(t *testing.T) {
+func TestWhatCantBeTranslatedGoesToWhoSpeaksTheFormat(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		_, err := do(t, &services{scripts: map[string][]string{"a": {"unauthorised"}, "b": {"unauthorised"}}}, hello, nil)
-		var f *pipeline.Failure
-		if !errors.As(err, &f) || f.Fault.Code != fault.ProviderError || len(f.Attempts) != 2 {
-			t.Errorf("got %v, want LLM_PROVIDER_ERROR after two attempts", err)
+	w := newWorld(t)
+	body := `{"model":"auto","tools":[{"type":"function","function":{"name":"f"}}],` + hello + `}`
+	for range 3 {
+		if _, a, err := w.ask(t, body); err != nil || a.Provider != "chat" {
+			t.Fatalf("got %+v, %v, want the provider that speaks the format", a, err)
 		}
-	})
+	}
+	if n := w.claude.Requests(); n != 0 {
+		t.Errorf("Claude was asked %d times", n)
+	}
+	_, _, err := w.ask(t, strings.Replace(body, "auto", "claude/claude-model", 1))
+	f := fault.Of(err)
+	if f.Code != fault.InvalidRequest || f.Entries[0].Pointer != "/tools" || !strings.Contains(f.Entries[0].Hint, "promptd.provider") {
+		t.Errorf("got %+v, want tools refused by name with a remedy", f)
+	}
 }
+
+func TestAttemptsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 20 {
+		w.chat.Queue(providertest.Reply{Status: http.StatusInternalServerError, Body: `{}`})
+		w.claude.Queue(providertest.Reply{Status: http.StatusInternalServerError, Body: `{}`})
+	}
+	_, _, err := w.ask(t, `{"model":"auto","promptd":{"max_attempts":3},`+hello+`}`)
+	var failure *pipeline.Failure
+	if !errors.As(err, &failure) || failure.Fault.Code != fault.ProviderError || len(failure.Attempts) > 3 || len(failure.Attempts) < 2 {
+		t.Fatalf("got %+v, want a provider's fault after at most three attempts at both", failure)
+	}
+	if w.chat.Requests()+w.claude.Requests() != len(failure.Attempts) {
+		t.Errorf("got %d and %d calls, and %d attempts", w.chat.Requests(), w.claude.Requests(), len(failure.Attempts))
+	}
+}
+
+// unmeasured is a meter that measures nothing.
+type unmeasured struct{ pipeline.Meter }
+
+// Request begins nothing.
+func (unmeasured) Request(ctx context.Context, _ string) (context.Context, pipeline.Span) {
+	return ctx, unspanned{}
+}
+
+// Call begins nothing.
+func (unmeasured) Call(ctx context.Context, _, _ string) (context.Context, pipeline.CallSpan) {
+	return ctx, uncalled{}
+}
+
+type unspanned struct{}
+
+// End ends nothing.
+func (unspanned) End(error) {}
+
+type uncalled struct{}
+
+// End ends nothing.
+func (uncalled) End(*provider.Attempt, error) {}
