@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"github.com/promptd/promptd/internal/body"
-	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/schema/compat"
@@ -26,58 +24,13 @@ func (s *Server) counted(c *call) error {
 
 // publishSchema is POST /v1/schemas.
 func (s *Server) publishSchema(c *call) error {
-	if err := s.counted(c); err != nil {
-		return err
-	}
-	name, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	r, raw, err := c.object(false)
-	if err != nil {
-		return err
-	}
-	draft, err := readDraft(r)
-	if err != nil {
-		return err
-	}
-	kept, replayed, err := c.work(name, raw, func(ctx context.Context) (idempotency.Response, error) {
-		p, err := s.deps.Schemas.Publish(ctx, c.caller.Team, c.caller.Key, draft)
+	return publish(s, c, registry.Kind, readDraft, func(ctx context.Context, d registry.Draft) (bool, any, error) {
+		p, err := s.deps.Schemas.Publish(ctx, c.caller.Team, c.caller.Key, d)
 		if err != nil {
-			return idempotency.Response{}, err
+			return false, nil, err
 		}
-		status := http.StatusOK
-		if p.New {
-			status = http.StatusCreated
-		}
-		return encoded(status, shownPublished(&p, advised(ctx, &p)))
+		return p.New, shownPublished(&p, advised(ctx, &p)), nil
 	})
-	if err != nil {
-		return err
-	}
-	return c.published(kept, replayed)
-}
-
-// published answers with a published version and says where it is; the version is read from the answer, which may be an earlier one's.
-func (c *call) published(kept idempotency.Response, replayed bool) error {
-	if kept.Status == http.StatusCreated {
-		var made struct {
-			Name    string `json:"name"`
-			Version int    `json:"version"`
-		}
-		if err := json.Unmarshal(kept.Body, &made); err != nil || made.Name == "" {
-			return fmt.Errorf("a kept answer names no version: %w", err)
-		}
-		c.w.Header().Set("Location", versionPath(made.Name, made.Version))
-	}
-	if replayed {
-		c.w.Header().Set("Idempotent-Replayed", "true")
-	}
-	return c.kept(kept)
-}
-
-func versionPath(name string, version int) string {
-	return "/v1/schemas/" + name + "/versions/" + strconv.Itoa(version)
 }
 
 // encoded makes a response of a value.
@@ -144,7 +97,7 @@ func (s *Server) compareSchema(c *call) error {
 	if err != nil {
 		return err
 	}
-	ref, err := c.schemaRef()
+	ref, err := c.refOf(registry.Kind)
 	if err != nil {
 		return err
 	}
@@ -181,7 +134,7 @@ func readQuestion(r *body.Reader) (registry.Question, error) {
 
 // changeSchema is PATCH /v1/schemas/{name}.
 func (s *Server) changeSchema(c *call) error {
-	ref, err := c.schemaRef()
+	ref, err := c.refOf(registry.Kind)
 	if err != nil {
 		return err
 	}
@@ -209,61 +162,7 @@ func (s *Server) changeSchema(c *call) error {
 }
 
 // withdrawSchema is DELETE /v1/schemas/{name}, and of one version.
-func (s *Server) withdrawSchema(c *call) error {
-	ref, err := c.schemaRef()
-	if err != nil {
-		return err
-	}
-	if _, err := s.deps.Schemas.Withdraw(c.r.Context(), c.caller.Team, ref); err != nil {
-		return err
-	}
-	return c.empty()
-}
+func (s *Server) withdrawSchema(c *call) error { return c.withdraw(s.deps.Schemas) }
 
-// restoreSchema is POST /v1/schemas/{name}/restore, and of one version. It takes no body.
-func (s *Server) restoreSchema(c *call) error {
-	key, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	ref, err := c.schemaRef()
-	if err != nil {
-		return err
-	}
-	r, raw, err := c.object(true)
-	if err != nil {
-		return err
-	}
-	if err := r.Done(); err != nil {
-		return err
-	}
-	return c.once(key, raw, func(ctx context.Context) (idempotency.Response, error) {
-		after, err := s.deps.Schemas.Restore(ctx, c.caller.Team, ref)
-		if err != nil {
-			return idempotency.Response{}, err
-		}
-		return encoded(http.StatusOK, shownSchema(&after))
-	})
-}
-
-// schemaRef reads the name and the version of the path; the version is 0 where the path has none. What can't be either is not there.
-func (c *call) schemaRef() (registry.Ref, error) {
-	ref := registry.Ref{Name: c.r.PathValue("name")}
-	if !shelf.IsName(ref.Name) {
-		f := fault.New(fault.NotFound, "there is no schema of this name")
-		f.Remediation = "GET /v1/schemas lists the team's schemas."
-		return ref, f
-	}
-	text := c.r.PathValue("version")
-	if text == "" {
-		return ref, nil
-	}
-	n, err := registry.Kind.ParseNumber(text)
-	if err != nil {
-		f := fault.New(fault.NotFound, "the schema %s has no such version: versions count 1, 2, 3 …", ref.Name)
-		f.Remediation = "GET /v1/schemas/" + ref.Name + "/versions lists its versions."
-		return ref, f
-	}
-	ref.Version = n
-	return ref, nil
-}
+// restoreSchema is POST /v1/schemas/{name}/restore, and of one version.
+func (s *Server) restoreSchema(c *call) error { return restore(c, s.deps.Schemas, shownSchema) }

@@ -138,7 +138,7 @@ func docPublishSchema() operation {
 		answers: []reply{
 			answer(http.StatusCreated, "The version.").with("Location"), answer(http.StatusOK, "The version that has this content already."),
 		},
-		codes: []fault.Code{fault.InvalidSchema, fault.RateLimitExceeded},
+		codes: []fault.Code{fault.InvalidSchema, fault.RateLimitExceeded, fault.Timeout},
 	}
 }
 
@@ -225,7 +225,7 @@ func docCompareSchema() operation {
 	return operation{
 		id: "compareSchema", tag: "schemas", summary: "Compare a schema with a version",
 		text: "What publishing it would say, without publishing it; or how two versions differ. It counts against the key's limit of requests.",
-		path: schemaPath(false), codes: append(goneToo(), fault.InvalidSchema, fault.RateLimitExceeded),
+		path: schemaPath(false), codes: append(goneToo(), fault.InvalidSchema, fault.RateLimitExceeded, fault.Timeout),
 		body: &input{of: reflect.TypeFor[CompareSchemaRequest](), examples: examples("a schema", `{"schema": {"type": "object", "required": ["number", "total"],
 			"properties": {"number": {"type": "string"}, "total": {"type": "string"}}}}`)},
 		answers: []reply{jsonReply(http.StatusOK, reflect.TypeFor[SchemaComparison](), "What was found.", example(`{"against": "invoice@3", "mode": "backward", "compatible": false,

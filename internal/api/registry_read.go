@@ -5,38 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/registry"
-	"github.com/promptd/promptd/internal/shelf"
 )
 
 // listSchemas is GET /v1/schemas.
 func (s *Server) listSchemas(c *call) error {
-	q := c.query()
-	f := shelf.Filter{Limit: q.number("limit", shelf.DefaultPage, 1, shelf.MaxPage), Withdrawn: q.flag("withdrawn")}
-	f.After, _ = q.text("cursor")
-	if f.After != "" && !shelf.IsName(f.After) {
-		q.fault("cursor", "cursor", "it is not one that promptd gave", "Send next_cursor unchanged, or none to begin.")
-	}
-	if err := q.done(); err != nil {
-		return err
-	}
-	list, next, err := s.deps.Schemas.List(c.r.Context(), c.caller.Team, f)
+	page, next, err := namesOn(c, s.deps.Schemas, shownSchema)
 	if err != nil {
 		return err
 	}
-	page := Schemas{Data: make([]Schema, 0, len(list)), NextCursor: next}
-	for i := range list {
-		page.Data = append(page.Data, shownSchema(&list[i]))
-	}
-	return c.json(http.StatusOK, page)
+	return c.json(http.StatusOK, Schemas{Data: page, NextCursor: next})
 }
 
 // readSchema is GET /v1/schemas/{name}.
 func (s *Server) readSchema(c *call) error {
-	one, v, err := s.findSchema(c)
+	one, v, err := c.find(s.deps.Schemas)
 	if err != nil {
 		return err
 	}
@@ -47,54 +32,18 @@ func (s *Server) readSchema(c *call) error {
 	return c.tagged(out)
 }
 
-// findSchema reads what the path names; withdrawn=true shows what was withdrawn too.
-func (s *Server) findSchema(c *call) (registry.Schema, registry.Version, error) {
-	q := c.query()
-	withdrawn := q.flag("withdrawn")
-	if err := q.done(); err != nil {
-		return registry.Schema{}, registry.Version{}, err
-	}
-	ref, err := c.schemaRef()
-	if err != nil {
-		return registry.Schema{}, registry.Version{}, err
-	}
-	return s.deps.Schemas.Find(c.r.Context(), c.caller.Team, ref, withdrawn)
-}
-
 // listVersions is GET /v1/schemas/{name}/versions.
 func (s *Server) listVersions(c *call) error {
-	q := c.query()
-	f := shelf.VersionFilter{Limit: q.number("limit", shelf.DefaultPage, 1, shelf.MaxPage), Withdrawn: q.flag("withdrawn")}
-	if text, given := q.text("cursor"); given && text != "" {
-		var err error
-		if f.Before, err = registry.Kind.ParseNumber(text); err != nil {
-			q.fault("cursor", "cursor", "it is not one that promptd gave", "Send next_cursor unchanged, or none to begin.")
-		}
-	}
-	if err := q.done(); err != nil {
-		return err
-	}
-	ref, err := c.schemaRef()
+	page, next, err := versionsOn(c, s.deps.Schemas, shownVersion)
 	if err != nil {
 		return err
 	}
-	list, next, err := s.deps.Schemas.Versions(c.r.Context(), c.caller.Team, ref.Name, f)
-	if err != nil {
-		return err
-	}
-	page := SchemaVersions{Data: make([]SchemaVersion, 0, len(list))}
-	if next != 0 {
-		page.NextCursor = strconv.Itoa(next)
-	}
-	for i := range list {
-		page.Data = append(page.Data, shownVersion(&list[i]))
-	}
-	return c.json(http.StatusOK, page)
+	return c.json(http.StatusOK, SchemaVersions{Data: page, NextCursor: next})
 }
 
 // readVersion is GET /v1/schemas/{name}/versions/{version}.
 func (s *Server) readVersion(c *call) error {
-	_, v, err := s.findSchema(c)
+	_, v, err := c.find(s.deps.Schemas)
 	if err != nil {
 		return err
 	}
@@ -111,7 +60,7 @@ func (s *Server) readVersion(c *call) error {
 
 // readFitness is GET /v1/schemas/{name}/versions/{version}/fitness.
 func (s *Server) readFitness(c *call) error {
-	_, v, err := s.findSchema(c)
+	_, v, err := c.find(s.deps.Schemas)
 	if err != nil {
 		return err
 	}

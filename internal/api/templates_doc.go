@@ -205,7 +205,7 @@ func docPublishTemplate() operation {
 		answers: []reply{
 			answer(http.StatusCreated, "The version.").with("Location"), answer(http.StatusOK, "The version that has this content already."),
 		},
-		codes: []fault.Code{fault.RateLimitExceeded},
+		codes: []fault.Code{fault.RateLimitExceeded, fault.Timeout},
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *Server) renderTemplate(c *call) error {
 	if err != nil {
 		return err
 	}
-	ref, err := c.templateRef()
+	ref, err := c.refOf(template.Kind)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *Server) testTemplate(c *call) error {
 	if err != nil {
 		return err
 	}
-	ref, err := c.templateRef()
+	ref, err := c.refOf(template.Kind)
 	if err != nil {
 		return err
 	}
