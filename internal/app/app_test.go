@@ -361,7 +361,7 @@ func TestReloadTakesOverProvidersSecretsAndLimits(t *testing.T) {
 		t.Error(a.body)
 	}
 	until(t, func() bool {
-		return strings.Contains(s.out.String(), "providers was taken over") && strings.Contains(s.out.String(), "cors.origins has changed and takes effect with the next start")
+		return strings.Count(s.out.String(), "the configuration was reloaded") == 2 && strings.Contains(s.out.String(), "providers was taken over") && strings.Contains(s.out.String(), "cors.origins has changed and takes effect with the next start")
 	})
 }
 

@@ -18,8 +18,7 @@ func TestEveryServiceIsOneThatThisProgramCanSpeakTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	field, _ := reflect.TypeFor[config.Provider]().FieldByName("Dialect")
-	dialects := strings.Split(field.Tag.Get("enum"), ",")
+	dialects := Adapters().Dialects
 	for _, s := range c.Services() {
 		for _, d := range append([]string{s.Dialect}, s.Also...) {
 			if !slices.Contains(dialects, d) {

@@ -100,6 +100,7 @@ func (a *App) Reload(ctx context.Context) error {
 		return err
 	}
 	a.seen.Metrics.Reloaded("ok")
+	a.log.Info("the configuration was reloaded")
 	return nil
 }
 

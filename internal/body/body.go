@@ -164,7 +164,7 @@ func (r *Reader) Float(field string, otherwise, least, most float64) float64 {
 	return f
 }
 
-func short(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+func short(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // Strings reads an optional array of strings.
 func (r *Reader) Strings(field string) []string {

@@ -98,7 +98,7 @@ func TestFieldsAreReadOrTakeTheirDefault(t *testing.T) {
 
 func TestEveryFaultIsFoundInOneGo(t *testing.T) {
 	t.Parallel()
-	r := open(t, `{"s":1,"e":"c","t":"yes","i":11,"frac":1.5,"big":1e30,"f":true,"g":1.01,"l":["a",2,null],"o":[],"many":[{"s":false},7],"m":{},"odd":{"in":1}}`)
+	r := open(t, `{"s":1,"e":"c","t":"yes","i":11,"frac":1.5,"big":1e30,"f":true,"g":1.01,"sum":2e9,"l":["a",2,null],"o":[],"many":[{"s":false},7],"m":{},"odd":{"in":1}}`)
 	r.String("s", "")
 	r.Enum("e", "a", "a", "b")
 	r.Bool("t", false)
@@ -107,6 +107,7 @@ func TestEveryFaultIsFoundInOneGo(t *testing.T) {
 	r.Int("big", 0, 0, 10)
 	r.Float("f", 0, 0, 1)
 	r.Float("g", 0, 0, 1)
+	r.Float("sum", 0, 0, 1e9)
 	r.Strings("l")
 	r.Object("o")
 	for _, item := range r.Objects("many") {
@@ -124,6 +125,7 @@ func TestEveryFaultIsFoundInOneGo(t *testing.T) {
 		"/big range: big must be an integer from 0 to 10",
 		"/f type: f is a boolean; it must be a number",
 		"/g range: g must be a number from 0 to 1",
+		"/sum range: sum must be a number from 0 to 1000000000",
 		"/l/1 type: an item of l is a number; it must be a string",
 		"/l/2 type: an item of l is null; it must be a string",
 		"/o type: o is an array; it must be an object",
@@ -137,7 +139,7 @@ func TestEveryFaultIsFoundInOneGo(t *testing.T) {
 	if d := cmp.Diff(want, entries(t, err)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if got, want := fault.Of(err).Detail, want[0][len("/s type: "):]+", and 15 more"; got != want {
+	if got, want := fault.Of(err).Detail, want[0][len("/s type: "):]+", and 16 more"; got != want {
 		t.Errorf("the detail is %q, want %q", got, want)
 	}
 }

@@ -112,7 +112,7 @@ func schemasListCommand(env *Env) *cobra.Command {
 			return out.value(client.List[client.Schema]{Data: list})
 		}
 		if len(list) == 0 {
-			return out.line("There is no schema yet: promptd schemas publish NAME FILE publishes one.")
+			return out.line("There is no schema yet: promptd schemas publish NAME FILE publishes one; --withdrawn shows those that were withdrawn.")
 		}
 		t := &table{titles: []string{"NAME", ">VERSION", "COMPATIBILITY", "UPDATED", "DESCRIPTION"}}
 		for _, s := range list {

@@ -105,7 +105,7 @@ func templatesListCommand(env *Env) *cobra.Command {
 			return out.value(client.List[client.Template]{Data: list})
 		}
 		if len(list) == 0 {
-			return out.line("There is no template yet: promptd templates publish FILE publishes one.")
+			return out.line("There is no template yet: promptd templates publish FILE publishes one; --withdrawn shows those that were withdrawn.")
 		}
 		t := &table{titles: []string{"NAME", ">VERSION", "COMPATIBILITY", "UPDATED", "DESCRIPTION"}}
 		for _, one := range list {
