@@ -382,7 +382,6 @@ func TestRepliesKeepTheLimits(t *testing.T) {
 // TestAStateThatWouldBeTooLongIsNotGiven: the questions are, and the caller goes on with messages of its own.
 func TestAStateThatWouldBeTooLongIsNotGiven(t *testing.T) {
 	t.Parallel()
-	h := setup(t, rig{})
 	noise := make([]byte, 0, 400<<10)
 	for x := uint32(1); len(noise) < cap(noise); {
 		x = x*1664525 + 1013904223
@@ -399,7 +398,7 @@ func TestAStateThatWouldBeTooLongIsNotGiven(t *testing.T) {
 	}
 	r := rig{}
 	r.capability.Vision = true
-	h = setup(t, r)
+	h := setup(t, r)
 	h.service.Queue(says(askDate))
 	a := h.must(t, string(body))
 	if a.State != "" || len(a.Questions) != 1 || !strings.Contains(string(a.Append(nil)), `"state":null`) {
