@@ -155,8 +155,14 @@ func silent(a *provider.Attempt, err error) (read, wrote bool) {
 	}
 }
 
+// told says that the service's count of the tokens is the whole of it. That of a stream that broke off is not: it may be what the first event said (2026-11: Claude's
+// says one token of output), and leaving before the end must not make a call cheaper.
+func told(a *provider.Attempt, err error) bool {
+	return a.Usage.Known && (err == nil || a.FirstToken == 0)
+}
+
 func (y *Payment) usedTokens(a *provider.Attempt, err error) int {
-	if a.Usage.Known {
+	if told(a, err) {
 		return max(0, a.Usage.Input) + max(0, a.Usage.Output)
 	}
 	used := 0
@@ -171,7 +177,7 @@ func (y *Payment) usedTokens(a *provider.Attempt, err error) int {
 }
 
 func (y *Payment) cost(a *provider.Attempt, err error) key.Nanos {
-	if a.Cost.Known {
+	if a.Cost.Known && told(a, err) {
 		return key.Nanos(a.Cost.Nano)
 	}
 	read, wrote := silent(a, err)

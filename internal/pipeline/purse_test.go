@@ -77,6 +77,7 @@ func TestPaymentIsSettledByWhatBecameOfTheCall(t *testing.T) {
 		{"it did not answer in time", provider.Attempt{Outcome: dialect.Timeout}, &dialect.Error{}, 164_000, 164},
 		{"the caller went away", provider.Attempt{Outcome: dialect.Cancelled}, &dialect.Error{}, 164_000, 164},
 		{"an answer that broke off", provider.Attempt{Outcome: dialect.Connection, Status: 200}, &dialect.Error{}, 564_000, 264},
+		{"a stream that broke off behind its first count", provider.Attempt{Usage: used, Cost: provider.Cost{Nano: 20_000, Known: true}, Outcome: dialect.Cancelled, Status: 200, FirstToken: 1}, &dialect.Error{}, 564_000, 264},
 		{"an answer without a count", provider.Attempt{Outcome: dialect.OK, Status: 200}, nil, 564_000, 264},
 	} {
 		p := newPurse()
