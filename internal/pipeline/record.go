@@ -110,7 +110,7 @@ func spent(attempts []provider.Attempt) []usage.Share {
 		a := &attempts[i]
 		at := -1
 		for j := range shares {
-			if shares[j].Provider == a.Provider && shares[j].Model == a.Model {
+			if shares[j].Provider == a.Provider && shares[j].Model == a.Model && shares[j].Cost.Known == a.Cost.Known {
 				at = j
 			}
 		}
