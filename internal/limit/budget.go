@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -61,6 +62,7 @@ type Budgets struct {
 	mu sync.Mutex
 
 	accounts map[accountKey]*account
+	opened   int // How many accounts there have been.
 }
 
 type accountKey struct {
@@ -71,7 +73,10 @@ type accountKey struct {
 type account struct {
 	payer Payer
 	span  Span
-	limit key.Nanos
+	// holder names the account in the store. An account that is opened again, for a clock that was set back behind the end of a period, counts from nothing and
+	// must not be taken for the one before.
+	holder string
+	limit  key.Nanos
 	// block is what this process has leased; of it held is reserved by calls under way.
 	block, held key.Nanos
 	// spent is all that was spent through this process, booked what the store has heard of that. What is not booked is part of the block.
@@ -196,7 +201,8 @@ func (b *Budgets) account(bill *Bill, now time.Time) *account {
 	k := accountKey{bill.Kind, bill.ID, span.Label}
 	a := b.accounts[k]
 	if a == nil {
-		a = &account{payer: bill.Payer, span: span, limit: bill.Limit}
+		b.opened++
+		a = &account{payer: bill.Payer, span: span, holder: b.cfg.Holder + "#" + strconv.Itoa(b.opened), limit: bill.Limit}
 		b.accounts[k] = a
 	}
 	if a.limit != bill.Limit {
@@ -213,13 +219,13 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 	draws := make([]Draw, len(accounts))
 	for i, a := range accounts {
 		have := max(0, a.free())
-		draws[i] = Draw{Payer: a.payer, Period: a.span.Label, Limit: a.limit, Spent: a.spent, Keep: a.held, Have: have, Want: have}
+		draws[i] = Draw{Payer: a.payer, Period: a.span.Label, Holder: a.holder, Limit: a.limit, Spent: a.spent, Keep: a.held, Have: have, Want: have}
 		if i == 0 && least > 0 {
 			draws[i].Least, draws[i].Want = least, max(have, least+a.limit/blockShare)
 		}
 	}
 	b.mu.Unlock()
-	answers, err := b.cfg.Store.Draw(ctx, b.cfg.Holder, b.cfg.Lease, draws)
+	answers, err := b.cfg.Store.Draw(ctx, b.cfg.Lease, draws)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,8 @@ type Draw struct {
 	Payer
 	Period string
 	Limit  key.Nanos
+	// Holder names who draws. What it has spent only grows: whoever begins to count anew is another holder.
+	Holder string
 	// Spent is all that this holder has ever spent of it: the store books what it has not booked of that.
 	Spent key.Nanos
 	// Keep is what calls under way hold: it stays the holder's whatever is left.
@@ -127,7 +129,7 @@ type BudgetStore interface {
 	// Draw answers each draw, in one transaction: all of it or nothing. What a holder has is its lease until that time after now; a lease that has
 	// lapsed counts no more, so that what a dead process held is there again, and is as good as ever when its holder draws again. Alerts are kept
 	// in the same transaction.
-	Draw(ctx context.Context, holder string, lease time.Duration, draws []Draw) ([]Drawn, error)
+	Draw(ctx context.Context, lease time.Duration, draws []Draw) ([]Drawn, error)
 	// Balance reads one budget's state; one that nobody has drawn on is empty.
 	Balance(ctx context.Context, p Payer, period string) (Balance, error)
 	// Alerts reads alerts after an id in their order.

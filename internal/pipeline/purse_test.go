@@ -23,7 +23,7 @@ type ledger struct {
 	drawn map[string]limit.Draw
 }
 
-func (l *ledger) Draw(_ context.Context, _ string, _ time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
+func (l *ledger) Draw(_ context.Context, _ time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := make([]limit.Drawn, len(draws))

@@ -31,12 +31,12 @@ const (
 )
 
 // Draw answers draws in one transaction.
-func (b *Budgets) Draw(ctx context.Context, holder string, lease time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
+func (b *Budgets) Draw(ctx context.Context, lease time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
 	out := make([]limit.Drawn, len(draws))
 	err := b.file.tx(ctx, "budget_draw", func(ctx context.Context, tx *sql.Tx) error {
 		now := b.now()
 		for i := range draws {
-			if err := drawOne(ctx, tx, holder, now, now.Add(lease), &draws[i], &out[i]); err != nil {
+			if err := drawOne(ctx, tx, now, now.Add(lease), &draws[i], &out[i]); err != nil {
 				return err
 			}
 		}
@@ -48,9 +48,9 @@ func (b *Budgets) Draw(ctx context.Context, holder string, lease time.Duration, 
 	return out, nil
 }
 
-func drawOne(ctx context.Context, tx *sql.Tx, holder string, now, until time.Time, d *limit.Draw, out *limit.Drawn) error {
+func drawOne(ctx context.Context, tx *sql.Tx, now, until time.Time, d *limit.Draw, out *limit.Drawn) error {
 	var booked, spent, others int64
-	err := tx.QueryRowContext(ctx, bookedBudget, d.Kind, d.ID, d.Period, holder).Scan(&booked)
+	err := tx.QueryRowContext(ctx, bookedBudget, d.Kind, d.ID, d.Period, d.Holder).Scan(&booked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -58,14 +58,14 @@ func drawOne(ctx context.Context, tx *sql.Tx, holder string, now, until time.Tim
 	if err := tx.QueryRowContext(ctx, bookBudget, d.Kind, d.ID, d.Period, more, now.UnixMicro()).Scan(&spent); err != nil {
 		return err
 	}
-	if err := tx.QueryRowContext(ctx, othersBudget, d.Kind, d.ID, d.Period, holder, now.UnixMicro()).Scan(&others); err != nil {
+	if err := tx.QueryRowContext(ctx, othersBudget, d.Kind, d.ID, d.Period, d.Holder, now.UnixMicro()).Scan(&others); err != nil {
 		return err
 	}
 	var refused bool
 	out.Granted, refused = d.Grant(d.Limit - key.Nanos(spent) - key.Nanos(others) - d.Keep)
 	mine := d.Keep + out.Granted
 	out.Balance = limit.Balance{Spent: key.Nanos(spent), Reserved: key.Nanos(others) + mine}
-	if _, err := tx.ExecContext(ctx, leaseBudget, d.Kind, d.ID, d.Period, holder, int64(mine), max(booked, int64(d.Spent)), until.UnixMicro()); err != nil {
+	if _, err := tx.ExecContext(ctx, leaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), until.UnixMicro()); err != nil {
 		return err
 	}
 	for _, threshold := range d.Due(out.Spent, refused) {

@@ -41,10 +41,10 @@ func BenchmarkBudget(b *testing.B) {
 	}
 	b.Run("draw", func(b *testing.B) {
 		db := open(b, sqlite.Options{Dir: b.TempDir()})
-		d := limit.Draw{Payer: mine.Payer, Period: "2026-11", Limit: 1e18}
+		d := limit.Draw{Payer: mine.Payer, Period: "2026-11", Holder: "bench", Limit: 1e18}
 		for b.Loop() {
 			d.Spent += 1000
-			if _, err := db.Budgets().Draw(b.Context(), "bench", limit.DefaultLease, []limit.Draw{d}); err != nil {
+			if _, err := db.Budgets().Draw(b.Context(), limit.DefaultLease, []limit.Draw{d}); err != nil {
 				b.Fatal(err)
 			}
 		}

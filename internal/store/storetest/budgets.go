@@ -29,6 +29,7 @@ func budgetContracts() []contract {
 		{"parallel calls of several processes never overspend", budgetOverspend},
 		{"a process that dies leaves what it spent and loses what it held", budgetDeath},
 		{"a new period begins with the whole budget", budgetPeriods},
+		{"a clock that was set back books all the same", budgetClockSetBack},
 		{"a limit that changes holds at once", budgetChanges},
 	}
 }
@@ -41,7 +42,8 @@ func sampleDraw() limit.Draw {
 
 func draw(t *testing.T, s Stores, holder string, d limit.Draw) limit.Drawn {
 	t.Helper()
-	got, err := s.Budgets.Draw(t.Context(), holder, holding, []limit.Draw{d})
+	d.Holder = holder
+	got, err := s.Budgets.Draw(t.Context(), holding, []limit.Draw{d})
 	must(t, err)
 	return got[0]
 }
@@ -177,14 +179,15 @@ func budgetAlerts(t *testing.T, s Stores, clock *Clock) {
 func budgetDrawsTogether(t *testing.T, s Stores, _ *Clock) {
 	mine, team := sampleDraw(), sampleDraw()
 	mine.Spent, team.Spent, team.Payer = 5, 5, limit.TeamPayer("acme")
-	_, err := s.Budgets.Draw(cancelled(), "a", holding, []limit.Draw{mine, team})
+	mine.Holder, team.Holder = "a", "a"
+	_, err := s.Budgets.Draw(cancelled(), holding, []limit.Draw{mine, team})
 	wantCancelled(t, "Draw", err)
 	for _, p := range []limit.Payer{mine.Payer, team.Payer} {
 		if got, err := s.Budgets.Balance(t.Context(), p, mine.Period); err != nil || got != (limit.Balance{}) {
 			t.Errorf("%s: got %+v, %v, want nothing", p, got, err)
 		}
 	}
-	got, err := s.Budgets.Draw(t.Context(), "a", holding, []limit.Draw{mine, team})
+	got, err := s.Budgets.Draw(t.Context(), holding, []limit.Draw{mine, team})
 	must(t, err)
 	if len(got) != 2 || got[0].Spent != 5 || got[1].Spent != 5 {
 		t.Errorf("got %+v, want both booked", got)
@@ -213,8 +216,8 @@ func budgetHolders(t *testing.T, s Stores, _ *Clock) {
 	var granted atomic.Int64
 	must(t, together(16, func(i int) error {
 		d := sampleDraw()
-		d.Want, d.Least = 100, 30
-		got, err := s.Budgets.Draw(context.Background(), fmt.Sprint("holder-", i), holding, []limit.Draw{d})
+		d.Want, d.Least, d.Holder = 100, 30, fmt.Sprint("holder-", i)
+		got, err := s.Budgets.Draw(context.Background(), holding, []limit.Draw{d})
 		if err == nil {
 			granted.Add(int64(got[0].Granted))
 		}
@@ -343,6 +346,30 @@ func budgetPeriods(t *testing.T, s Stores, clock *Clock) {
 	if got.Spent != 100 || got.Left() != 0 || got.Label != "2026-11-25" {
 		t.Errorf("Standing = %+v, want 100 spent on 2026-11-25", got)
 	}
+}
+
+func budgetClockSetBack(t *testing.T, s Stores, clock *Clock) {
+	b := limit.NewBudgets(limit.BudgetsConfig{Store: s.Budgets, Holder: "a", Lease: holding, Now: clock.Now, OnError: func(err error) { t.Error(err) }})
+	bill := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 100, Period: key.Daily}}
+	spend := func(amount key.Nanos) {
+		t.Helper()
+		h, err := b.Reserve(t.Context(), amount, bill)
+		must(t, err)
+		h.Settle(amount)
+		must(t, b.Run(cancelled())) // Books, renews and ends at once.
+	}
+	spend(60)
+	clock.Advance(24 * time.Hour)
+	must(t, b.Run(cancelled())) // The day is over, and forgotten here.
+	clock.Advance(-24 * time.Hour)
+	spend(30)
+	got, err := b.Standing(t.Context(), bill)
+	must(t, err)
+	if got.Balance != (limit.Balance{Spent: 90}) {
+		t.Errorf("Standing = %+v, want 90 spent and nothing reserved", got.Balance)
+	}
+	_, err = b.Reserve(t.Context(), 11, bill)
+	wantCode(t, "beyond what is left", err, fault.BudgetExceeded)
 }
 
 func budgetChanges(t *testing.T, s Stores, clock *Clock) {
