@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/observe"
@@ -50,6 +51,9 @@ func (a *App) providersReady(context.Context) error {
 		return errors.New("no provider is configured")
 	}
 	for _, p := range all {
+		if p.LastResort() && slices.ContainsFunc(all, func(other *provider.Provider) bool { return !other.LastResort() }) {
+			continue // Requests that do not name it are not sent to it.
+		}
 		models := p.Models()
 		for i := range models {
 			if p.Standing(&models[i]).Breaker != provider.Open {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/provider/providertest"
 )
 
@@ -60,6 +61,12 @@ func TestTheBreakerOfTheConfiguration(t *testing.T) {
 	if a := r.must(t, http.StatusOK, http.MethodGet, r.URL()+"/v1/providers", r.secret, ""); !strings.Contains(a.body, `"health":"down"`) || !strings.Contains(a.body, `"breaker":"open","open_until":"20`) {
 		t.Errorf("the provider is shown as %s", a.body)
 	}
+	d, _ := dialectNamed("openai")
+	small, err := provider.New(provider.Account{Name: "small", Dialect: d, BaseURL: "http://127.0.0.1:1", Models: []provider.Model{{Name: "m"}}, LastResort: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.pool.Set(slices.Concat(r.pool.Providers(), []*provider.Provider{small})) // It is not asked in place of the others.
 	if a := r.must(t, http.StatusOK, http.MethodGet, r.URL()+"/v1/health", "", ""); !strings.Contains(a.body, `"degraded"`) {
 		t.Errorf("with nobody to ask the health is %s", a.body)
 	}
