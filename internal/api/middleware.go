@@ -21,6 +21,11 @@ func (d *draining) Drain() { d.flag.Store(true) }
 
 // serve is the outermost layer: every answer has these headers, and every request is watched.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if !s.ending.enter() {
+		w.WriteHeader(http.StatusServiceUnavailable) // Its connection is closed as well: nobody reads this.
+		return
+	}
+	defer s.ending.inside.Done()
 	h := w.Header()
 	h["Server"] = []string{"promptd"}
 	h["X-Content-Type-Options"] = []string{"nosniff"}

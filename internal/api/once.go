@@ -55,7 +55,9 @@ func (c *call) work(name idempotency.Name, raw []byte, run func(context.Context)
 	sum.Write(raw)
 	var failed error
 	kept, replayed, err := c.server.deps.Idempotency.Do(c.r.Context(), name, idempotency.Body(sum.Sum(nil)), func(ctx context.Context) (idempotency.Response, error) {
-		r, err := run(context.WithoutCancel(ctx))
+		on, done := c.server.ending.outlive(ctx)
+		defer done()
+		r, err := run(on)
 		if err == nil {
 			return r, nil
 		}

@@ -118,12 +118,13 @@ type Server struct {
 	spec    *file
 	pages   map[string]*file
 	veil    veil
+	ending  *ending
 	draining
 }
 
 // New makes a server.
 func New(d Deps) (*Server, error) {
-	s := &Server{deps: d, mux: http.NewServeMux(), started: time.Now(), veil: newVeil()}
+	s := &Server{deps: d, mux: http.NewServeMux(), started: time.Now(), veil: newVeil(), ending: newEnding()}
 	if err := s.mount(); err != nil {
 		return nil, err
 	}

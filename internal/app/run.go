@@ -17,6 +17,9 @@ import (
 // drainLimit is how long requests in flight may go on after the program was asked to end.
 const drainLimit = 30 * time.Second
 
+// leaveLimit is how long handlers whose requests were ended by force may take to write what became of them.
+const leaveLimit = 10 * time.Second
+
 // Run answers until the context ends. Then it turns not ready, lets requests in flight finish for up to 30 seconds, ends the owners (each writes what
 // it still holds) and closes everything. The error says what went wrong; an orderly end has none. An App is run once.
 func (a *App) Run(ctx context.Context) (err error) {
@@ -64,6 +67,10 @@ func (a *App) Run(ctx context.Context) (err error) {
 		err = errors.Join(err, a.admin.drain(draining))
 	}
 	servers.Wait()
+	// Connections that were closed by force leave handlers behind: what they write must find owners and store at work.
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
+	defer cancel()
+	err = errors.Join(err, a.server.End(leaving))
 	a.pipe.Close()
 	end()
 	owners.Wait()
