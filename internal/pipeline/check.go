@@ -25,10 +25,7 @@ func (s check) do(_ context.Context, n normalised) (checked, error) {
 		at = "/messages"
 	}
 	if err := prompt.Check(characters, most); err != nil {
-		if f := fault.Of(err); len(f.Entries) > 0 {
-			f.Entries[0].Pointer = at
-		}
-		return checked{}, err
+		return checked{}, fault.Of(err).Moved(func(e *fault.Entry) { e.Pointer = at })
 	}
 	return checked{n.exchange}, nil
 }

@@ -39,7 +39,7 @@ func newCounting(tb testing.TB, change ...func(*shelf.Config[int])) *counting {
 		}
 	})
 	c := &counting{}
-	cfg := shelf.Config[int]{Kind: "schema", Store: db.Schemas(), Make: func(v shelf.Version) (int, error) {
+	cfg := shelf.Config[int]{Kind: kind, Store: db.Schemas(), Make: func(v shelf.Version) (int, error) {
 		c.made.Add(1)
 		return v.Number, nil
 	}}
