@@ -183,7 +183,7 @@ func resultsOf(records []usage.Record) (results map[model]*Results, order []mode
 		}
 		for at, judged := range asked {
 			passed := records[i].Passed() && at == model{records[i].Provider, records[i].Model}
-			results[at].request(records[i].Time, judged, passed)
+			results[at].request(records[i].Time, judged && !records[i].NeedsInput(), passed)
 		}
 	}
 	for _, r := range results {

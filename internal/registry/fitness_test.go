@@ -44,14 +44,15 @@ func TestFitnessTellsWhatEachModelDid(t *testing.T) {
 		request(10, "passed", "p/m", call("p/m", "invalid", "200", "0.000000001"), call("p/m", "ok", "300", "0.000000002")),
 		request(20, "passed", "q/n", call("p/m", "rate_limited", "5", "0"), call("q/n", "ok", "50", "null")),
 		request(40, "failed", "q/n", call("p/m", "invalid", "400", "0"), call("q/n", "truncated", "60", "0")),
+		request(45, "needs_input", "q/n", call("q/n", "ok", "70", "0")), // Questions are no judgement.
 		request(50, "failed", "old/gone", call("old/gone", "auth", "1", "0")),
 	}
 	f, err := r.Fitness(t.Context(), history, v, []registry.Target{{"p", "m", lowering.OpenAI()}, {"q", "n", lowering.OpenAI()}, {"s", "idle", lowering.LlamaCpp()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Requests != 5 || len(f.Models) != 4 {
-		t.Fatalf("got %d requests and %d models, want 5 and 4", f.Requests, len(f.Models))
+	if f.Requests != 6 || len(f.Models) != 4 {
+		t.Fatalf("got %d requests and %d models, want 6 and 4", f.Requests, len(f.Models))
 	}
 	first, second, idle, gone := f.Models[0], f.Models[1], f.Models[2], f.Models[3]
 	if first.Form == nil || first.Form.Mode != lowering.Strict || idle.Form == nil || idle.Results != nil {
@@ -70,7 +71,7 @@ func TestFitnessTellsWhatEachModelDid(t *testing.T) {
 		t.Errorf("p/m: got the latencies %v, %v of %v", half, most, p.Latencies)
 	}
 	q := second.Results
-	if rate, known := q.PassRate(); q.Requests != 2 || q.Judged != 2 || q.Passed != 1 || !known || rate != 0.5 || q.MeanCost().Known {
+	if rate, known := q.PassRate(); q.Requests != 3 || q.Judged != 2 || q.Passed != 1 || !known || rate != 0.5 || q.MeanCost().Known {
 		t.Errorf("q/n: got %+v with the cost %+v, want half passed and a cost that is not known", q, q.MeanCost())
 	}
 	o := gone.Results

@@ -103,6 +103,9 @@ type Share struct {
 // Passed says whether the request gave validated data.
 func (r *Record) Passed() bool { return r.ValidationStatus == "passed" }
 
+// NeedsInput says whether the request ended with questions instead of data: no judgement of an answer.
+func (r *Record) NeedsInput() bool { return r.ValidationStatus == "needs_input" }
+
 // Unpriced says whether the request cost something that is not known. Where no provider was called, nothing was spent.
 func (r *Record) Unpriced() bool {
 	return !r.Cost.Known && !r.Cached && !r.Coalesced && r.Provider != ""
