@@ -180,12 +180,9 @@ func (q *Request) Call() (dialect.Call, error) {
 	return c, nil
 }
 
-// Images counts the image parts of a request without a schema.
-func (q *Request) Images() int { return q.Prompt.Images() }
-
 // Body gives the request's bytes for a service that speaks the format: as they came, but for the model's name and without promptd's own member.
 func (q *Request) Body(model string) []byte {
-	if q.Explain {
+	if _, ours := q.body.Get("promptd"); ours {
 		return q.body.Without("promptd").With("model", value.String(model)).Append(make([]byte, 0, len(q.raw)+len(model)))
 	}
 	named, ok := q.body.Get("model")

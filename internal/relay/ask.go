@@ -91,7 +91,7 @@ func (r *Relay) open(ctx context.Context, x *exchange, c provider.Candidate) (pi
 	const usual = 8192 // Of a model whose bound is not known.
 	size := x.Size()
 	return r.deps.Purse.Open(ctx, x.who, c.Model, pipeline.Expected{
-		Bytes: size.Bytes, Images: max(size.Files, x.Images()), Output: cmp.Or(size.Output, c.Model.Capability.MaxOutput, usual),
+		Bytes: size.Bytes, Images: size.Files, Output: size.Written(cmp.Or(c.Model.Capability.MaxOutput, usual)),
 	})
 }
 
