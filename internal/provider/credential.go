@@ -15,11 +15,19 @@ import (
 // Credential is a header that is sent with a call. It is never logged.
 type Credential struct{ Header, Value string }
 
+// key is the secret itself; nil where it is so short that it may stand in a text by chance, and guards nothing.
+func (c Credential) key() []byte {
+	const shortest = 8
+	if key := strings.TrimPrefix(c.Value, "Bearer "); len(key) >= shortest {
+		return []byte(key)
+	}
+	return nil
+}
+
 // shownIn reports whether a service's words repeat the credential. Some quote the key that they refuse.
 func (c Credential) shownIn(words []byte) bool {
-	const shortest = 8 // Shorter words may stand there by chance, and guard nothing.
-	key := strings.TrimPrefix(c.Value, "Bearer ")
-	return len(key) >= shortest && bytes.Contains(words, []byte(key))
+	key := c.key()
+	return key != nil && bytes.Contains(words, key)
 }
 
 // The lengths of rests. A service's own wait is believed up to mostRest only, then it is asked once more: limits of a day, and waits that are a mistake, would

@@ -52,6 +52,9 @@ func (p *Provider) Forward(ctx context.Context, m *Model, r dialect.Request, sin
 		}
 		return raw, reply, a, failed
 	}
+	if key := t.holder.credential.key(); key != nil && bytes.Contains(raw.Body, key) {
+		raw.Body = bytes.ReplaceAll(raw.Body, key, []byte(hidden))
+	}
 	return raw, reply, a, nil
 }
 
@@ -97,7 +100,15 @@ func (p *Provider) forwardStream(ctx context.Context, r dialect.Request, k Crede
 		return raw, dialect.Reply{}, err
 	}
 	tee := &tee{src: resp.Body, sink: sink, attempt: a, silence: silence, patience: p.account.Timeout}
+	var over *veil
+	if key := k.key(); key != nil {
+		over = &veil{key: key, next: sink}
+		tee.sink = over.write
+	}
 	reply, err := p.follow(tee)
+	if over != nil && tee.failed == nil {
+		tee.failed = over.end()
+	}
 	if tee.failed != nil {
 		return raw, reply, &dialect.Error{Outcome: dialect.Cancelled, Cause: tee.failed}
 	}

@@ -72,6 +72,31 @@ func TestWordsThatRepeatTheKeyAreKeptBack(t *testing.T) {
 	}
 }
 
+// The same holds for what a stream says behind its beginning, and for a whole answer.
+func TestAnswersThatRepeatTheKeyLoseIt(t *testing.T) {
+	t.Parallel()
+	const quoted = `{"error":{"message":"not with ` + secret + `"}}`
+	stream := `data: {"choices":[{"delta":{"content":"x"}}]}` + "\n\ndata: " + quoted + "\n\n"
+	whole := `{"choices":[{"message":{"content":"` + secret + `"},"finish_reason":"stop"}]}`
+	for name, body := range map[string]string{"stream": stream, "whole": whole} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := at(t, &service{answer: func(*http.Request) *http.Response { return respond(http.StatusOK, body) }}, func(a *provider.Account) {
+				a.Credentials = []provider.Credential{{Header: "Authorization", Value: "Bearer " + secret}}
+			})
+			var handed strings.Builder
+			sink := func(b []byte) error { handed.Write(b); return nil }
+			if name == "whole" {
+				sink = nil
+			}
+			raw, _, _, _ := p.Forward(t.Context(), &p.Models()[0], chatRequest(), sink) //nolint:errcheck // The stream's error is not looked at here.
+			if got, want := handed.String()+string(raw.Body), strings.ReplaceAll(body, secret, "***"); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // Counts that can't be true are no counts: they cost nothing that is known, and give nothing back to a limit.
 func TestCountsBelowNothingAreUnknown(t *testing.T) {
 	t.Parallel()
