@@ -5,17 +5,22 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/dropin"
 	"github.com/promptd/promptd/internal/pipeline"
+	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/router"
 )
 
-// order says who may be asked, the first first.
+// order says who may be asked, the first first. The error is what the caller's key does not allow, or why nobody can be asked.
 func (r *Relay) order(x *exchange) (router.Order, error) {
+	if err := x.admit(); err != nil {
+		return router.Order{}, err
+	}
 	o := &x.Prompt.Options
 	all, err := r.deps.Pool.Candidates(o.Provider, o.Model)
 	if err != nil {
@@ -23,6 +28,9 @@ func (r *Relay) order(x *exchange) (router.Order, error) {
 	}
 	asked := x.Prompt
 	asked.Text = x.said
+	if n := x.Images(); n > 0 { // Only a model that sees can be asked, wherever the images lie.
+		asked.Messages = []prompt.Message{{Role: "user", Parts: slices.Repeat([]prompt.Part{{Image: "data:"}}, n)}}
+	}
 	x.question = &router.Question{Prompt: &asked, Caller: x.who, Schema: r.text, SchemaName: "text", Strategy: r.deps.Settings().Strategy}
 	fit, err := router.Fit(x.question, all)
 	if err != nil {
@@ -81,18 +89,6 @@ func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, 
 		body = spliced(body, x.ours(c))
 	}
 	return x.answer(c, raw.Status, cmp.Or(raw.ContentType, "application/json"), body), nil
-}
-
-// open holds what a call may take. A request that does not bound its answer may have as much as the model can write.
-func (r *Relay) open(ctx context.Context, x *exchange, c provider.Candidate) (pipeline.Payment, error) {
-	if !x.who.Pays() {
-		return pipeline.Payment{}, nil
-	}
-	const usual = 8192 // Of a model whose bound is not known.
-	size := x.Size()
-	return r.deps.Purse.Open(ctx, x.who, c.Model, pipeline.Expected{
-		Bytes: size.Bytes, Images: size.Files, Output: size.Written(cmp.Or(c.Model.Capability.MaxOutput, usual)),
-	})
 }
 
 // spliced puts ours at the end of an answer that is an object.

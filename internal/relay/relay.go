@@ -146,7 +146,7 @@ func (r *Relay) walk(ctx context.Context, x *exchange) (*Answer, error) {
 			if err == nil {
 				return a, nil
 			}
-			failed, seen[i], asked = err, err, true
+			failed, seen[i], asked = reason(failed, err), err, true
 			if ctx.Err() != nil || x.began || !next(err) {
 				return nil, failed
 			}

@@ -75,6 +75,11 @@ func newWorld(t *testing.T) *world {
 // ask hands a body on, and gives what came back as text.
 func (w *world) ask(t *testing.T, body string) (string, *relay.Answer, error) {
 	t.Helper()
+	return w.askAs(t, key.Anyone(), body)
+}
+
+func (w *world) askAs(t *testing.T, who *key.Caller, body string) (string, *relay.Answer, error) {
+	t.Helper()
 	q, err := dropin.Read(dialect.Chat, []byte(body), prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +90,7 @@ func (w *world) ask(t *testing.T, body string) (string, *relay.Answer, error) {
 		out = &gathered{}
 		sink = out
 	}
-	a, _, err := w.Do(t.Context(), key.Anyone(), q, sink)
+	a, _, err := w.Do(t.Context(), who, q, sink)
 	switch {
 	case err != nil:
 		return "", nil, err
@@ -168,6 +173,58 @@ func TestAttemptsAreBounded(t *testing.T) {
 	}
 	if w.chat.Requests()+w.claude.Requests() != len(failure.Attempts) {
 		t.Errorf("got %d and %d calls, and %d attempts", w.chat.Requests(), w.claude.Requests(), len(failure.Attempts))
+	}
+}
+
+func TestWhatAServiceDidIsToldAndNotThatAnotherSpeaksAnotherFormat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 8 {
+		w.chat.Queue(providertest.Reply{Status: http.StatusServiceUnavailable, Body: `{"error":{"message":"overloaded"}}`})
+	}
+	_, _, err := w.ask(t, `{"model":"auto","tools":[{"type":"function","function":{"name":"f"}}],`+hello+`}`)
+	if f := fault.Of(err); f.Code != fault.ProviderError {
+		t.Errorf("got %+v, want the provider's fault", f)
+	}
+}
+
+func TestABudgetWantsABoundWhereNobodyKnowsOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	who := key.Anyone()
+	who.Budget = &key.Budget{Limit: 1_000_000_000, Period: key.Daily}
+	_, _, err := w.askAs(t, who, `{"model":"chat-model",`+hello+`}`)
+	f := fault.Of(err)
+	if f.Code != fault.InvalidRequest || f.Entries[0].Pointer != "/max_tokens" || f.Entries[0].Hint == "" || w.chat.Requests() != 0 {
+		t.Errorf("got %+v after %d calls, want max_tokens demanded before any", f, w.chat.Requests())
+	}
+	if _, _, err := w.askAs(t, who, `{"model":"chat-model","max_tokens":100,`+hello+`}`); err != nil {
+		t.Errorf("got %v, want an answer that is bounded", err)
+	}
+}
+
+func TestImagesGoToModelsThatSee(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, _, err := w.ask(t, `{"model":"chat-model","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}`)
+	f := fault.Of(err)
+	if f.Code != fault.InvalidRequest || f.Entries[0].Rule != "vision" || w.chat.Requests() != 0 {
+		t.Errorf("got %+v after %d calls, want the image refused before any", f, w.chat.Requests())
+	}
+}
+
+func TestAKeysOwnPromptCharsHoldRelayedRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	who := key.Anyone()
+	who.PromptChars = 5
+	if _, _, err := w.askAs(t, who, `{"model":"chat-model",`+hello+`}`); err != nil {
+		t.Errorf("got %v for as many characters as are allowed", err)
+	}
+	_, _, err := w.askAs(t, who, `{"model":"chat-model","messages":[{"role":"system","content":"A long one."},{"role":"user","content":"Hellö!"}]}`)
+	f := fault.Of(err)
+	if f.Code != fault.InvalidRequest || f.Entries[0].Rule != "limits.prompt_chars" || w.chat.Requests() != 1 {
+		t.Errorf("got %+v after %d calls, want the limit named", f, w.chat.Requests())
 	}
 }
 
