@@ -78,7 +78,6 @@ func (s *Server) validated(ctx context.Context, c *call, a pipeline.Admission, q
 	}
 	c.id = answer.RequestID
 	reply := replyOf(answer)
-	reply.Model = answer.Model
 	reply.Text = answer.Data
 	return idempotency.Response{Status: http.StatusOK, ContentType: mediaJSON, Body: q.Whole(&reply)}, nil
 }
@@ -86,7 +85,7 @@ func (s *Server) validated(ctx context.Context, c *call, a pipeline.Admission, q
 // replyOf is what an answer of the pipeline says at its end.
 func replyOf(a *pipeline.Answer) dropin.Reply {
 	r := dropin.Reply{
-		ID: a.RequestID, Created: time.Now(), Stop: dialect.StopComplete, Usage: a.Usage, Ours: dropin.AppendOurs(make([]byte, 0, 1024), dropin.OursOf(a)),
+		ID: a.RequestID, Model: a.Model, Created: time.Now(), Stop: dialect.StopComplete, Usage: a.Usage, Ours: dropin.AppendOurs(make([]byte, 0, 1024), dropin.OursOf(a)),
 	}
 	r.Usage.Known = r.Usage.Known || a.Cached || a.Coalesced // An answer of another call has used nothing.
 	return r

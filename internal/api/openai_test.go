@@ -175,9 +175,10 @@ func TestStreamedTextIsTheValidatedJSON(t *testing.T) {
 	if len(list) < 5 || list[len(list)-1] != "[DONE]" {
 		t.Fatalf("got %d events: %s", len(list), a.body)
 	}
-	text, finish, usages := "", "", 0
+	text, finish, model, usages := "", "", "", 0
 	for _, data := range list[:len(list)-1] {
 		var c struct {
+			Model   string
 			Choices []struct {
 				Delta        struct{ Content string }
 				FinishReason string `json:"finish_reason"`
@@ -187,6 +188,7 @@ func TestStreamedTextIsTheValidatedJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(data), &c); err != nil {
 			t.Fatalf("%v in %s", err, data)
 		}
+		model = c.Model
 		for _, choice := range c.Choices {
 			text += choice.Delta.Content
 			finish += choice.FinishReason
@@ -195,8 +197,8 @@ func TestStreamedTextIsTheValidatedJSON(t *testing.T) {
 			usages++
 		}
 	}
-	if text != person || finish != "stop" || usages != 1 {
-		t.Errorf("got the text %s, the end %q and %d usages, want %s, stop and one", text, finish, usages, person)
+	if text != person || finish != "stop" || usages != 1 || model != "small" {
+		t.Errorf("got the text %s, the end %q of %s and %d usages, want %s, stop of the model that answered, and one", text, finish, model, usages, person)
 	}
 }
 

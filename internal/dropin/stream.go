@@ -1,6 +1,7 @@
 package dropin
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/promptd/promptd/internal/dialect"
@@ -12,9 +13,11 @@ type Stream struct {
 	q *Request
 	r Reply
 	n int // events of the responses format so far
+	// open says that the text's part of the item was begun: not before there is text, for an answer may be a refusal from its beginning on.
+	open bool
 }
 
-// Stream begins an answer's stream. Of the reply ID, Model and Created count.
+// Stream begins an answer's stream. Of the reply ID, Model and Created count; the model may be another one in the end.
 func (q *Request) NewStream(r Reply) *Stream { return &Stream{q: q, r: r} }
 
 // done ends every stream of chat completions.
@@ -40,15 +43,9 @@ func (s *Stream) Begin() []byte {
 	}
 	dst := s.event(nil, "response.created", state)
 	dst = s.event(dst, "response.in_progress", state)
-	dst = s.event(dst, "response.output_item.added", func(dst []byte) []byte {
+	return s.event(dst, "response.output_item.added", func(dst []byte) []byte {
 		return s.q.appendItem(append(dst, `,"output_index":0,"item":`...), &s.r, inProgress, "")
 	})
-	if s.q.Form != Tool {
-		dst = s.event(dst, "response.content_part.added", func(dst []byte) []byte {
-			return appendPart(append(s.place(dst), `,"part":`...), "", "")
-		})
-	}
-	return dst
 }
 
 // Text adds a piece of the content, or of the function's arguments.
@@ -72,30 +69,31 @@ func (s *Stream) Text(piece string) []byte {
 			return value.AppendQuoted(append(s.item(dst), `,"delta":`...), piece)
 		})
 	}
-	return s.event(nil, "response.output_text.delta", func(dst []byte) []byte {
-		return append(value.AppendQuoted(append(s.place(dst), `,"delta":`...), piece), `,"logprobs":[]`...)
+	return s.event(s.openText(nil), "response.output_text.delta", func(dst []byte) []byte {
+		return append(value.AppendQuoted(append(s.place(dst, 0), `,"delta":`...), piece), `,"logprobs":[]`...)
 	})
 }
 
-// End closes the answer. Of the reply what came with the end counts: why it ended, its usage, and ours.
+// End closes the answer. Of the reply what came with the end counts: which model it was, why it ended, its usage, and ours.
 func (s *Stream) End(r *Reply) []byte {
 	s.r.Stop, s.r.Usage, s.r.Ours, s.r.Refusal = r.Stop, r.Usage, r.Ours, r.Refusal
+	s.r.Model = cmp.Or(r.Model, s.r.Model)
 	if s.q.Format == dialect.Chat {
 		return s.endChat()
 	}
 	var dst []byte
-	if s.q.Form == Tool {
+	switch {
+	case s.q.Form == Tool:
 		dst = s.event(dst, "response.function_call_arguments.done", func(dst []byte) []byte {
 			dst = value.AppendQuoted(append(s.item(dst), `,"name":`...), s.q.Function)
 			return value.AppendQuoted(append(dst, `,"arguments":`...), s.r.Text)
 		})
-	} else {
-		dst = s.event(dst, "response.output_text.done", func(dst []byte) []byte {
-			return append(value.AppendQuoted(append(s.place(dst), `,"text":`...), s.r.Text), `,"logprobs":[]`...)
-		})
-		dst = s.event(dst, "response.content_part.done", func(dst []byte) []byte {
-			return appendPart(append(s.place(dst), `,"part":`...), s.r.Refusal, s.r.Text)
-		})
+	case s.r.Refusal == "":
+		dst = s.closeText(s.openText(dst))
+	case s.open:
+		dst = s.refuse(s.closeText(dst), 1)
+	default:
+		dst = s.refuse(dst, 0)
 	}
 	status := statusOf(s.r.Stop)
 	dst = s.event(dst, "response.output_item.done", func(dst []byte) []byte {
@@ -108,6 +106,40 @@ func (s *Stream) End(r *Reply) []byte {
 		}
 		return append(append(append(dst[:len(dst)-1], `,"promptd":`...), s.r.Ours...), '}')
 	})
+}
+
+// openText begins the part of the text where it was not begun.
+func (s *Stream) openText(dst []byte) []byte {
+	if s.open {
+		return dst
+	}
+	s.open = true
+	return s.event(dst, "response.content_part.added", func(dst []byte) []byte {
+		return appendText(append(s.place(dst, 0), `,"part":`...), "")
+	})
+}
+
+func (s *Stream) closeText(dst []byte) []byte {
+	dst = s.event(dst, "response.output_text.done", func(dst []byte) []byte {
+		return append(value.AppendQuoted(append(s.place(dst, 0), `,"text":`...), s.r.Text), `,"logprobs":[]`...)
+	})
+	return s.event(dst, "response.content_part.done", func(dst []byte) []byte {
+		return appendText(append(s.place(dst, 0), `,"part":`...), s.r.Text)
+	})
+}
+
+// refuse writes the refusal as a part of its own, behind the text that was sent before.
+func (s *Stream) refuse(dst []byte, at int) []byte {
+	part := func(text string) func([]byte) []byte {
+		return func(dst []byte) []byte { return appendRefusal(append(s.place(dst, at), `,"part":`...), text) }
+	}
+	said := func(member string) func([]byte) []byte {
+		return func(dst []byte) []byte { return value.AppendQuoted(append(s.place(dst, at), member...), s.r.Refusal) }
+	}
+	dst = s.event(dst, "response.content_part.added", part(""))
+	dst = s.event(dst, "response.refusal.delta", said(`,"delta":`))
+	dst = s.event(dst, "response.refusal.done", said(`,"refusal":`))
+	return s.event(dst, "response.content_part.done", part(s.r.Refusal))
 }
 
 func (s *Stream) endChat() []byte {
@@ -180,5 +212,7 @@ func (s *Stream) item(dst []byte) []byte {
 	return append(dst, `","output_index":0`...)
 }
 
-// place names the part of the item.
-func (s *Stream) place(dst []byte) []byte { return append(s.item(dst), `,"content_index":0`...) }
+// place names a part of the item.
+func (s *Stream) place(dst []byte, part int) []byte {
+	return strconv.AppendInt(append(s.item(dst), `,"content_index":`...), int64(part), 10)
+}

@@ -162,19 +162,25 @@ func (q *Request) appendItem(dst []byte, r *Reply, status, text string) []byte {
 	dst = append(append(dst, `{"type":"message","id":"msg_`...), plain(r.ID)...)
 	dst = value.AppendQuoted(append(dst, `","status":`...), status)
 	dst = append(dst, `,"role":"assistant","content":[`...)
-	if status != inProgress {
-		dst = appendPart(dst, r.Refusal, text)
+	if status != inProgress && (text != "" || r.Refusal == "") {
+		dst = appendText(dst, text)
+	}
+	if status != inProgress && r.Refusal != "" {
+		if text != "" {
+			dst = append(dst, ',')
+		}
+		dst = appendRefusal(dst, r.Refusal)
 	}
 	return append(dst, `]}`...)
 }
 
-func appendPart(dst []byte, refusal, text string) []byte {
-	if refusal != "" {
-		dst = value.AppendQuoted(append(dst, `{"type":"refusal","refusal":`...), refusal)
-		return append(dst, '}')
-	}
+func appendText(dst []byte, text string) []byte {
 	dst = value.AppendQuoted(append(dst, `{"type":"output_text","text":`...), text)
 	return append(dst, `,"annotations":[],"logprobs":[]}`...)
+}
+
+func appendRefusal(dst []byte, refusal string) []byte {
+	return append(value.AppendQuoted(append(dst, `{"type":"refusal","refusal":`...), refusal), '}')
 }
 
 func appendResponsesUsage(dst []byte, u dialect.Usage) []byte {
