@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/provider/providertest"
 )
 
 // relayed is a request without a schema.
@@ -37,6 +38,20 @@ func TestARelayedRequestReservesAllThatItMayCost(t *testing.T) {
 	}
 	if a := w.do(ask{method: "POST", path: chat, key: secret, body: relayed("")}); a.status != http.StatusOK {
 		t.Errorf("got %d %s for a request within the budget", a.status, a.body)
+	}
+}
+
+func TestAStreamCostsWhatItTookAndNotAllThatItMight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secret := w.newKey(key.Key{Name: "streams", Scopes: key.AllScopes, Budget: &key.Budget{Limit: 10_000_000, Period: key.Daily}})
+	w.service.Queue(providertest.Reply{Text: "Hello yourself.", Usage: &providertest.Usage{PromptTokens: 100, CompletionTokens: 50}})
+	a := w.do(ask{method: "POST", path: chat, key: secret, body: relayed(`,"stream":true`)})
+	if a.status != http.StatusOK || strings.Contains(a.body, `"usage":{`) || !strings.HasSuffix(a.body, "data: [DONE]\n\n") {
+		t.Errorf("got %d %s, want a stream without a count that nobody asked for", a.status, a.body)
+	}
+	if mine, _ := w.me(secret); nanos(t, mine.Budget.Spent) != 100*100+50*400 {
+		t.Errorf("%s are spent, want the cost of 100 and 50 tokens", mine.Budget.Spent)
 	}
 }
 

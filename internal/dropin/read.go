@@ -206,6 +206,22 @@ func (q *Request) Body(model string) []byte {
 	return append(out, q.raw[end+1:]...)
 }
 
+// CountedBody is Body with a stream that ends with the count of its tokens.
+func (q *Request) CountedBody(model string) []byte {
+	if options, given := q.body.Get("stream_options"); given {
+		if options.Kind() != value.KindObject {
+			options = value.Object()
+		}
+		v := q.body.Without("promptd").With("model", value.String(model)).With("stream_options", options.With("include_usage", value.Bool(true)))
+		return v.Append(make([]byte, 0, len(q.raw)+len(model)))
+	}
+	const asking = `,"stream_options":{"include_usage":true}`
+	b := q.Body(model)
+	end := bytes.LastIndexByte(b, '}') // The body is an object, and has a model.
+	out := make([]byte, 0, len(b)+len(asking))
+	return append(append(append(out, b[:end]...), asking...), b[end:]...)
+}
+
 // Texts gives what the user says, for the history. It reads tolerantly: bodies that are relayed are judged by whoever answers them.
 func (q *Request) Texts() string {
 	list, _ := q.body.Get(messagesOf(q.Format))

@@ -164,6 +164,24 @@ func TestBodyIsRelayedAsItCame(t *testing.T) {
 	}
 }
 
+func TestACountedBodyAsksForTheUsageOfItsStream(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ body, want string }{
+		{`{"model":"p/m", "stream":true ,"x":1.50,"s":"\u00e9"} `, `{"model":"real", "stream":true ,"x":1.50,"s":"\u00e9","stream_options":{"include_usage":true}} `},
+		{`{"model":"p/m","stream":true,"stream_options":null}`, `{"model":"real","stream":true,"stream_options":{"include_usage":true}}`},
+		{`{"model":"p/m","stream_options":{"include_obfuscation":false,"include_usage":false},"promptd":{},"x":1.50}`, `{"model":"real","stream_options":{"include_obfuscation":false,"include_usage":true},"x":1.50}`},
+		{`{"model":"p/m","promptd":null}`, `{"model":"real","stream_options":{"include_usage":true}}`},
+	} {
+		q, err := dropin.Read(dialect.Chat, []byte(c.body), defaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(q.CountedBody("real")); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.body, got, c.want)
+		}
+	}
+}
+
 // FuzzRead: no body makes reading panic, and whatever is relayed is JSON with the model's name and without our member.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
@@ -193,6 +211,11 @@ func FuzzRead(f *testing.F) {
 		_, ours := v.Get("promptd")
 		if bad != nil || model.Text() != "the model" || ours {
 			t.Fatalf("%q is relayed as %q: %v", raw, q.Body("the model"), bad)
+		}
+		counted, bad := value.Decode(q.CountedBody("the model"), value.Limits{Depth: 200})
+		options, _ := counted.Get("stream_options")
+		if usage, _ := options.Get("include_usage"); bad != nil || !usage.Truth() {
+			t.Fatalf("%q is relayed as %q: %v", raw, q.CountedBody("the model"), bad)
 		}
 		_, _ = q.Call() //nolint:errcheck // Whatever it says, it does not panic.
 		_ = q.Texts()

@@ -59,12 +59,11 @@ func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, 
 		Method: http.MethodPost, Path: path, Body: x.Body(c.Model.Name),
 		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {accept}},
 	}
-	var sink func([]byte) error
-	if x.out != nil {
-		sink = func(b []byte) error {
-			x.begin(c, "text/event-stream")
-			return x.out.Write(b)
-		}
+	sink, rest := x.sink(c), func() error { return nil }
+	if sink != nil && x.Format == dialect.Chat && !x.Usage && !c.Model.Capability.Deviations.NoStreamOptions {
+		request.Body = x.CountedBody(c.Model.Name)
+		u := &uncounted{sink: sink}
+		sink, rest = u.write, u.end
 	}
 	paid, err := r.open(ctx, x, c)
 	if err != nil {
@@ -74,6 +73,11 @@ func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, 
 	defer func() { paid.Close(&a, err) }()
 	calling, span := r.deps.Meter.Call(ctx, c.Provider.Name(), c.Model.Name)
 	raw, reply, a, err := c.Provider.Forward(calling, c.Model, request, sink)
+	if x.began { // Else the end of what was no answer is nobody's.
+		if lost := rest(); lost != nil && err == nil {
+			err = &dialect.Error{Outcome: dialect.Cancelled, Cause: lost}
+		}
+	}
 	r.note(x, &a, err)
 	span.End(&a, err)
 	x.reply = reply
@@ -89,6 +93,17 @@ func (r *Relay) forward(ctx context.Context, x *exchange, c provider.Candidate, 
 		body = spliced(body, x.ours(c))
 	}
 	return x.answer(c, raw.Status, cmp.Or(raw.ContentType, "application/json"), body), nil
+}
+
+// sink hands a service's bytes on to the caller; nil where the answer is wanted whole.
+func (x *exchange) sink(c provider.Candidate) func([]byte) error {
+	if x.out == nil {
+		return nil
+	}
+	return func(b []byte) error {
+		x.begin(c, "text/event-stream")
+		return x.out.Write(b)
+	}
 }
 
 // spliced puts ours at the end of an answer that is an object.
@@ -144,7 +159,11 @@ func (r *Relay) translate(ctx context.Context, x *exchange, c provider.Candidate
 	}
 	head.Text, head.Refusal, head.Stop, head.Usage = reply.Text, reply.Refusal, reply.Stop, reply.Usage
 	if head.Stop == dialect.StopRefused && head.Refusal == "" {
-		head.Refusal, head.Text = cmp.Or(reply.Text, "The model declined to answer."), ""
+		const declined = "The model declined to answer."
+		head.Refusal = declined
+		if !x.began { // What was streamed as text is not said again.
+			head.Refusal, head.Text = cmp.Or(reply.Text, declined), ""
+		}
 	}
 	if x.Explain {
 		head.Ours = x.ours(c)

@@ -45,15 +45,19 @@ func (w *world) Add(_ context.Context, r usage.Record) error {
 	return nil
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*provider.Model)) *world {
 	t.Helper()
 	w := &world{chat: providertest.New(t, providertest.Settings{}), claude: providertest.New(t, providertest.Settings{Wire: "anthropic"})}
 	transport := provider.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
 	account := func(name string, d dialect.Dialect, base string) *provider.Provider {
+		m := provider.Model{Name: name + "-model", Price: provider.Price{Known: true, Input: 1_000_000, Output: 2_000_000}}
+		for _, f := range change {
+			f(&m)
+		}
 		p, err := provider.New(provider.Account{
 			Name: name, Dialect: d, BaseURL: base, Timeout: 5 * time.Second, FirstByteTimeout: 2 * time.Second, Header: http.Header{"Anthropic-Version": {"2023-06-01"}},
-			Models: []provider.Model{{Name: name + "-model", Price: provider.Price{Known: true, Input: 1_000_000, Output: 2_000_000}}},
+			Models: []provider.Model{m},
 		}, transport)
 		if err != nil {
 			t.Fatal(err)
@@ -225,6 +229,53 @@ func TestAKeysOwnPromptCharsHoldRelayedRequests(t *testing.T) {
 	f := fault.Of(err)
 	if f.Code != fault.InvalidRequest || f.Entries[0].Rule != "limits.prompt_chars" || w.chat.Requests() != 1 {
 		t.Errorf("got %+v after %d calls, want the limit named", f, w.chat.Requests())
+	}
+}
+
+func TestStreamsAreCountedWhetherTheCallerAsksOrNot(t *testing.T) {
+	t.Parallel()
+	unknowing := func(m *provider.Model) { m.Capability.Deviations.NoStreamOptions = true }
+	for name, c := range map[string]struct {
+		more                  string
+		change                []func(*provider.Model)
+		asked, told, recorded bool
+	}{
+		"not asked for":                    {"", nil, true, false, true},
+		"declined":                         {`,"stream_options":{"include_usage":false}`, nil, true, false, true},
+		"asked for":                        {`,"stream_options":{"include_usage":true}`, nil, true, true, true},
+		"at a service that does not know":  {"", []func(*provider.Model){unknowing}, false, false, false},
+		"asked for at such a service even": {`,"stream_options":{"include_usage":true}`, []func(*provider.Model){unknowing}, true, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, c.change...)
+			w.chat.Queue(providertest.Reply{Text: "one two three"})
+			text, _, err := w.ask(t, `{"model":"chat-model","stream":true,`+hello+c.more+`}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := string(w.chat.Exchanges()[0].Request.Body)
+			if strings.Contains(sent, `"include_usage":true`) != c.asked || strings.Contains(text, `"choices":[],"usage":{`) != c.told || !strings.HasSuffix(text, "data: [DONE]\n\n") {
+				t.Errorf("the service got %s, the caller %s", sent, text)
+			}
+			if r := w.records[0]; r.Cost.Known != c.recorded || (r.Tokens.Output > 0) != c.recorded || r.Answer != "one two three" {
+				t.Errorf("the history has %+v", r)
+			}
+		})
+	}
+}
+
+func TestWhatWasStreamedIsNotSaidAgainAsARefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.claude.Queue(providertest.Reply{Text: "I was about to", Chunks: []string{"I was about to"}, Stop: "refusal"}, providertest.Reply{Text: "I was about to", Stop: "refusal"})
+	text, _, err := w.ask(t, `{"model":"claude-model","stream":true,`+hello+`}`)
+	if err != nil || strings.Count(text, "about") != 1 || !strings.Contains(text, `"refusal":"The model declined to answer."`) {
+		t.Errorf("got %q, %v, want the text once, and that the model declined", text, err)
+	}
+	text, _, err = w.ask(t, `{"model":"claude-model",`+hello+`}`)
+	if err != nil || !strings.Contains(text, `"content":null,"refusal":"I was about to"`) {
+		t.Errorf("got %q, %v, want the refusal in the model's own words", text, err)
 	}
 }
 
