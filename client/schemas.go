@@ -3,12 +3,8 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -149,29 +145,17 @@ type ModelResults struct {
 
 // PublishSchema publishes a schema, or its next version. One that breaks what it owes to the version before is an error with the code CONFLICT.
 func (c *Client) PublishSchema(ctx context.Context, p PublishSchema) (*PublishedSchema, error) {
-	body, err := encode(p)
+	out, isNew, err := publishOn[PublishedSchema](ctx, c, schemas, p)
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.send(ctx, call{method: http.MethodPost, path: "/v1/schemas", body: body})
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close() //nolint:errcheck // Nothing can be done about it.
-	raw, err := readAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	out := &PublishedSchema{New: response.StatusCode == http.StatusCreated}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, fmt.Errorf("POST /v1/schemas: the answer is not what promptd sends: %w", err)
-	}
+	out.New = isNew
 	return out, nil
 }
 
 // ListSchemas reads a page of the team's schemas in alphabetical order; withdrawn ones are shown where they are asked for.
 func (c *Client) ListSchemas(ctx context.Context, p Page, withdrawn bool) (*List[Schema], error) {
-	return fetch[*List[Schema]](ctx, c, call{method: http.MethodGet, path: "/v1/schemas", query: withWithdrawn(p.query(), withdrawn), repeatable: true})
+	return listOn[Schema](ctx, c, schemas, p, withdrawn)
 }
 
 // Schemas reads every schema of the team, page by page.
@@ -181,88 +165,40 @@ func (c *Client) Schemas(ctx context.Context, withdrawn bool) iter.Seq2[Schema, 
 
 // Schema reads a schema with its newest version.
 func (c *Client) Schema(ctx context.Context, name string, withdrawn bool) (*Schema, error) {
-	return schemaCall[*Schema](ctx, c, http.MethodGet, name, "", withdrawn, nil)
+	return readOn[Schema](ctx, c, schemas, name, "", withdrawn)
 }
 
 // SchemaVersions reads every version of a schema, the newest first, page by page.
 func (c *Client) SchemaVersions(ctx context.Context, name string, withdrawn bool) iter.Seq2[SchemaVersion, error] {
-	return every(ctx, func(ctx context.Context, p Page) (*List[SchemaVersion], error) {
-		path, err := schemaPath(name, "/versions")
-		if err != nil {
-			return nil, err
-		}
-		return fetch[*List[SchemaVersion]](ctx, c, call{method: http.MethodGet, path: path, query: withWithdrawn(p.query(), withdrawn), repeatable: true})
-	})
+	return versionsOn[SchemaVersion](ctx, c, schemas, name, withdrawn)
 }
 
 // SchemaVersion reads the version of a reference name@version with its schema and fitness report.
 func (c *Client) SchemaVersion(ctx context.Context, ref string, withdrawn bool) (*SchemaVersion, error) {
-	return schemaCall[*SchemaVersion](ctx, c, http.MethodGet, ref, "", withdrawn, nil)
+	return readOn[SchemaVersion](ctx, c, schemas, ref, "", withdrawn)
 }
 
 // SchemaFitness reads how the version of a reference name@version suits each model.
 func (c *Client) SchemaFitness(ctx context.Context, ref string) (*SchemaFitness, error) {
-	return schemaCall[*SchemaFitness](ctx, c, http.MethodGet, ref, "/fitness", false, nil)
+	return readOn[SchemaFitness](ctx, c, schemas, ref, "/fitness", false)
 }
 
 // CompareSchema says what publishing a schema would say, and publishes nothing.
 func (c *Client) CompareSchema(ctx context.Context, name string, q SchemaQuestion) (*SchemaComparison, error) {
-	return schemaCall[*SchemaComparison](ctx, c, http.MethodPost, name, "/compatibility", false, q)
+	return askOn[SchemaComparison](ctx, c, schemas, http.MethodPost, name, "/compatibility", q)
 }
 
 // ChangeSchema changes a name's description or compatibility.
 func (c *Client) ChangeSchema(ctx context.Context, name string, change SchemaChange) (*Schema, error) {
-	return schemaCall[*Schema](ctx, c, http.MethodPatch, name, "", false, change)
+	return askOn[Schema](ctx, c, schemas, http.MethodPatch, name, "", change)
 }
 
 // WithdrawSchema hides a version (name@version) or a whole name until it is restored.
 func (c *Client) WithdrawSchema(ctx context.Context, ref string) error {
-	path, err := schemaPath(ref, "")
-	if err != nil {
-		return err
-	}
-	_, err = c.do(ctx, call{method: http.MethodDelete, path: path, repeatable: true})
-	return err
+	return withdrawOn(ctx, c, schemas, ref)
 }
 
 // RestoreSchema undoes that.
 func (c *Client) RestoreSchema(ctx context.Context, ref string) (*Schema, error) {
-	return schemaCall[*Schema](ctx, c, http.MethodPost, ref, "/restore", false, struct{}{})
-}
-
-func schemaCall[T any](ctx context.Context, c *Client, method, ref, after string, withdrawn bool, body any) (out T, err error) {
-	path, err := schemaPath(ref, after)
-	if err != nil {
-		return out, err
-	}
-	k := call{method: method, path: path, query: withWithdrawn(url.Values{}, withdrawn), repeatable: method == http.MethodGet}
-	if body != nil {
-		if k.body, err = encode(body); err != nil {
-			return out, err
-		}
-	}
-	return fetch[T](ctx, c, k)
-}
-
-func withWithdrawn(q url.Values, withdrawn bool) url.Values {
-	if withdrawn {
-		q.Set("withdrawn", "true")
-	}
-	return q
-}
-
-// schemaPath is the path of a name, or of a version for name@version.
-func schemaPath(ref, after string) (string, error) {
-	name, version, versioned := strings.Cut(ref, "@")
-	path, err := pathOf("/v1/schemas", name, "")
-	if err != nil {
-		return "", fmt.Errorf("%q is not a reference to a schema: write name or name@version", ref)
-	}
-	if !versioned {
-		return path + after, nil
-	}
-	if n, err := strconv.Atoi(version); err != nil || n < 1 {
-		return "", fmt.Errorf("%q is not a reference to a schema: versions count 1, 2, 3 …", ref)
-	}
-	return path + "/versions/" + version + after, nil
+	return restoreOn[Schema](ctx, c, schemas, ref)
 }

@@ -3,12 +3,8 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -107,29 +103,17 @@ type TemplateError struct {
 // PublishTemplate publishes a template, or its next version, as POST /v1/templates takes it: name, text or messages, parameters and so on. Parameters that
 // break what they owe to the version before are an error with the code CONFLICT.
 func (c *Client) PublishTemplate(ctx context.Context, publication any) (*PublishedTemplate, error) {
-	body, err := encode(publication)
+	out, isNew, err := publishOn[PublishedTemplate](ctx, c, templates, publication)
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.send(ctx, call{method: http.MethodPost, path: "/v1/templates", body: body})
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close() //nolint:errcheck // Nothing can be done about it.
-	raw, err := readAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	out := &PublishedTemplate{New: response.StatusCode == http.StatusCreated}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, fmt.Errorf("POST /v1/templates: the answer is not what promptd sends: %w", err)
-	}
+	out.New = isNew
 	return out, nil
 }
 
 // ListTemplates reads a page of the team's templates in alphabetical order; withdrawn ones are shown where they are asked for.
 func (c *Client) ListTemplates(ctx context.Context, p Page, withdrawn bool) (*List[Template], error) {
-	return fetch[*List[Template]](ctx, c, call{method: http.MethodGet, path: "/v1/templates", query: withdrawnToo(p.query(), withdrawn), repeatable: true})
+	return listOn[Template](ctx, c, templates, p, withdrawn)
 }
 
 // Templates reads every template of the team, page by page.
@@ -139,28 +123,22 @@ func (c *Client) Templates(ctx context.Context, withdrawn bool) iter.Seq2[Templa
 
 // Template reads a template with the content of its newest version.
 func (c *Client) Template(ctx context.Context, name string, withdrawn bool) (*Template, error) {
-	return templateCall[*Template](ctx, c, http.MethodGet, name, "", withdrawn, nil)
+	return readOn[Template](ctx, c, templates, name, "", withdrawn)
 }
 
 // TemplateVersions reads every version of a template, the newest first, page by page.
 func (c *Client) TemplateVersions(ctx context.Context, name string, withdrawn bool) iter.Seq2[TemplateVersion, error] {
-	return every(ctx, func(ctx context.Context, p Page) (*List[TemplateVersion], error) {
-		path, err := templatePath(name, "/versions")
-		if err != nil {
-			return nil, err
-		}
-		return fetch[*List[TemplateVersion]](ctx, c, call{method: http.MethodGet, path: path, query: withdrawnToo(p.query(), withdrawn), repeatable: true})
-	})
+	return versionsOn[TemplateVersion](ctx, c, templates, name, withdrawn)
 }
 
 // TemplateVersion reads the version of a reference name@version with its content.
 func (c *Client) TemplateVersion(ctx context.Context, ref string, withdrawn bool) (*TemplateVersion, error) {
-	return templateCall[*TemplateVersion](ctx, c, http.MethodGet, ref, "", withdrawn, nil)
+	return readOn[TemplateVersion](ctx, c, templates, ref, "", withdrawn)
 }
 
 // RenderTemplate shows what a model would be told for these parameters, and asks none.
 func (c *Client) RenderTemplate(ctx context.Context, ref string, parameters map[string]any) (*RenderedTemplate, error) {
-	return templateCall[*RenderedTemplate](ctx, c, http.MethodPost, ref, "/render", false, map[string]any{"parameters": orNothing(parameters)})
+	return askOn[RenderedTemplate](ctx, c, templates, http.MethodPost, ref, "/render", map[string]any{"parameters": orNothing(parameters)})
 }
 
 func orNothing(parameters map[string]any) map[string]any {
@@ -172,57 +150,15 @@ func orNothing(parameters map[string]any) map[string]any {
 
 // TestTemplate runs stored tests. It asks models, as requests do.
 func (c *Client) TestTemplate(ctx context.Context, ref string, t TemplateTests) (*TestedTemplate, error) {
-	return templateCall[*TestedTemplate](ctx, c, http.MethodPost, ref, "/test", false, t)
+	return askOn[TestedTemplate](ctx, c, templates, http.MethodPost, ref, "/test", t)
 }
 
 // WithdrawTemplate hides a version (name@version) or a whole name until it is restored.
 func (c *Client) WithdrawTemplate(ctx context.Context, ref string) error {
-	path, err := templatePath(ref, "")
-	if err != nil {
-		return err
-	}
-	_, err = c.do(ctx, call{method: http.MethodDelete, path: path, repeatable: true})
-	return err
+	return withdrawOn(ctx, c, templates, ref)
 }
 
 // RestoreTemplate undoes that.
 func (c *Client) RestoreTemplate(ctx context.Context, ref string) (*Template, error) {
-	return templateCall[*Template](ctx, c, http.MethodPost, ref, "/restore", false, struct{}{})
-}
-
-func templateCall[T any](ctx context.Context, c *Client, method, ref, after string, withdrawn bool, body any) (out T, err error) {
-	path, err := templatePath(ref, after)
-	if err != nil {
-		return out, err
-	}
-	k := call{method: method, path: path, query: withdrawnToo(url.Values{}, withdrawn), repeatable: method == http.MethodGet}
-	if body != nil {
-		if k.body, err = encode(body); err != nil {
-			return out, err
-		}
-	}
-	return fetch[T](ctx, c, k)
-}
-
-func withdrawnToo(q url.Values, withdrawn bool) url.Values {
-	if withdrawn {
-		q.Set("withdrawn", "true")
-	}
-	return q
-}
-
-// templatePath is the path of a name, or of a version for name@version.
-func templatePath(ref, after string) (string, error) {
-	name, version, versioned := strings.Cut(ref, "@")
-	path, err := pathOf("/v1/templates", name, "")
-	if err != nil {
-		return "", fmt.Errorf("%q is not a reference to a template: write name or name@version", ref)
-	}
-	if !versioned {
-		return path + after, nil
-	}
-	if n, err := strconv.Atoi(version); err != nil || n < 1 {
-		return "", fmt.Errorf("%q is not a reference to a template: versions count 1, 2, 3 …", ref)
-	}
-	return path + "/versions/" + version + after, nil
+	return restoreOn[Template](ctx, c, templates, ref)
 }
