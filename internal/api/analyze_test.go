@@ -127,7 +127,7 @@ func TestAnalyzeRefusesByName(t *testing.T) {
 		{"long prompt", `{"prompt": "` + strings.Repeat(secret, 6) + `"}`, "/prompt", "limits.prompt_chars"},
 		{"unknown field", body(`"shema": {}`), "/shema", "unknown_field"},
 		{"unknown option", option(`"temprature": 1`), "/options/temprature", "unknown_field"},
-		{"template", `{"template": "x"}`, "/template", "unsupported"},
+		{"template", `{"template": "x", "prompt": "a"}`, "/prompt", "exclusive"},
 		{"schema as text", body(`"schema": "{\"type\": \"object\"}"`), "/schema", "pattern"},
 		{"schema of a wrong type", body(`"schema": 3`), "/schema", "type"},
 		{"format", body(`"format": "csv"`), "/format", "enum"},
@@ -144,9 +144,9 @@ func TestAnalyzeRefusesByName(t *testing.T) {
 		{"cache_ttl", option(`"cache_ttl": 59`), "/options/cache_ttl", "range"},
 		{"coercion", option(`"coercion": "wild"`), "/options/coercion", "enum"},
 		{"provenance", option(`"provenance": true`), "/options/provenance", "unsupported"},
-		{"missing", option(`"missing": "ask"`), "/options/missing", "unsupported"},
+		{"missing", option(`"missing": "guess"`), "/options/missing", "enum"},
 		{"pii", option(`"pii": "hide"`), "/options/pii", "unsupported"},
-		{"routing", option(`"routing": "cost"`), "/options/routing", "unsupported"},
+		{"routing", option(`"routing": "cheapest"`), "/options/routing", "enum"},
 		{"options of a wrong type", body(`"options": []`), "/options", "type"},
 	}
 	for _, c := range cases {
