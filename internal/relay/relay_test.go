@@ -182,13 +182,15 @@ func TestAttemptsAreBounded(t *testing.T) {
 
 func TestWhatAServiceDidIsToldAndNotThatAnotherSpeaksAnotherFormat(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	for range 8 {
-		w.chat.Queue(providertest.Reply{Status: http.StatusServiceUnavailable, Body: `{"error":{"message":"overloaded"}}`})
-	}
-	_, _, err := w.ask(t, `{"model":"auto","tools":[{"type":"function","function":{"name":"f"}}],`+hello+`}`)
-	if f := fault.Of(err); f.Code != fault.ProviderError {
-		t.Errorf("got %+v, want the provider's fault", f)
+	w := newWorld(t, func(m *provider.Model) {
+		if m.Name == "claude-model" {
+			m.Price.Input, m.Price.Output = 100*m.Price.Input, 100*m.Price.Output // So that it is asked behind the other.
+		}
+	})
+	w.chat.Queue(providertest.Reply{Status: http.StatusUnauthorized, Body: `{"error":{"message":"no","code":"invalid_api_key"}}`})
+	_, _, err := w.ask(t, `{"model":"auto","promptd":{"routing":"cost"},"tools":[{"type":"function","function":{"name":"f"}}],`+hello+`}`)
+	if f := fault.Of(err); f.Code != fault.ProviderError || w.chat.Requests() != 1 {
+		t.Errorf("got %+v after %d calls, want the fault of the provider that was asked", f, w.chat.Requests())
 	}
 }
 
