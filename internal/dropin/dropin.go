@@ -4,8 +4,9 @@
 // schema (response_format, text.format, or the one function that the model is forced to call) makes it a prompt for package pipeline; without one the
 // request is package relay's, which hands its bytes on or, to services of another format, its conversation.
 //
-// parameters.go is the table of everything that these formats have and what becomes of it, from which the reference page is made; chat.go and responses.go
-// read the two bodies, whole.go and stream.go write the answers, error.go the errors.
+// parameters.go is the table of everything that these formats have and what becomes of it, from which the reference page is made; read.go, form.go and turns.go
+// read the bodies, bound.go measures what a relayed one may take, terms.go refuses what its key could not be held to; whole.go and stream.go write the answers,
+// error.go the errors.
 package dropin
 
 import (

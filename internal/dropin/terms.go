@@ -32,15 +32,18 @@ const (
 	otherModel = "another model than the one that is named could answer"
 	stored     = "the service would read what it has stored, and how much that is can't be reserved"
 	ownPrice   = "it has a price of its own, which can't be reserved"
+	otherHost  = "another host of the model can have another price"
+	unfit      = "what of it does not fit is paid for as output, beside the answer"
 )
 
-// outsides lists them as of 2026-11: OpenAI's by its API reference, models, route, preset and plugins by OpenRouter's, fallbacks by LiteLLM's.
+// outsides lists them as of 2026-11: OpenAI's by its API reference, models, route, preset, provider and plugins by OpenRouter's, fallbacks by LiteLLM's.
 func outsides(f dialect.Format) []outside {
 	list := []outside{
 		{"models", true, []string{"[]"}, otherModel},
 		{"route", true, nil, otherModel},
 		{"preset", true, nil, otherModel},
 		{"fallbacks", true, []string{"[]"}, otherModel},
+		{"provider", false, nil, otherHost},
 		{"plugins", false, []string{"[]"}, ownPrice},
 		{"service_tier", false, []string{`"auto"`, `"default"`, `"flex"`}, ownPrice},
 	}
@@ -48,7 +51,7 @@ func outsides(f dialect.Format) []outside {
 		return append(list, outside{"previous_response_id", false, nil, stored}, outside{"conversation", false, nil, stored}, outside{"prompt", false, nil, stored})
 	}
 	return append(
-		list, outside{"web_search_options", false, nil, ownPrice}, outside{"audio", false, nil, ownPrice}, outside{"modalities", false, []string{`["text"]`, "[]"}, ownPrice},
+		list, outside{"web_search_options", false, nil, ownPrice}, outside{"prediction", false, nil, unfit}, outside{"audio", false, nil, ownPrice}, outside{"modalities", false, []string{`["text"]`, "[]"}, ownPrice},
 	)
 }
 

@@ -5,6 +5,8 @@
 // candidate whose dialect has another format gets the conversation, translated, where the request has nothing in it that gets lost on the way; else
 // it is passed over, and where nobody is left the fault names what stood in the way.
 //
+// hold.go is what a key's limits make of that, counted.go counts the tokens of streams whose callers do not ask for it.
+//
 // The main type is [Relay]; [Relay.Do] reads as the way of one request.
 package relay
 
