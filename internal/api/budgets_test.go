@@ -129,12 +129,13 @@ func TestParallelRequestsNeverOverspendABudget(t *testing.T) {
 		t.Errorf("%d are left at the end, want less than a call may cost", over)
 	}
 	for len(w.alerted.thresholds()) < 2 {
-		time.Sleep(time.Millisecond) //nolint:forbidigo // A poll: bookings come a moment behind the answers.
+		time.Sleep(time.Millisecond) //nolint:forbidigo // A poll: bookings come a moment behind the answers, and the store hears of refusals once in a second.
+		w.do(ask{method: "POST", path: "/v1/analyze", key: secret, body: uncached(0, `, "max_tokens": 100`)}).problem(t, 402, "BUDGET_EXCEEDED")
 	}
 	if diff := cmp.Diff([]string{"key 80", "key 100"}, w.alerted.thresholds()); diff != "" {
 		t.Errorf("the alerts (-want +got):\n%s", diff)
 	}
-	p := w.do(ask{method: "POST", path: "/v1/analyze", key: secret, body: uncached(0, "")}).problem(t, 402, "BUDGET_EXCEEDED")
+	p := w.do(ask{method: "POST", path: "/v1/analyze", key: secret, body: uncached(0, `, "max_tokens": 100`)}).problem(t, 402, "BUDGET_EXCEEDED")
 	if !strings.Contains(p.Detail, "$0.002 a month") || !strings.Contains(p.Detail, "the next month begins at") {
 		t.Errorf("got %q, want the budget and when the next period begins", p.Detail)
 	}
@@ -174,6 +175,33 @@ func TestParallelRequestsAreNeverOverAdmitted(t *testing.T) {
 	}
 	if n := float64(admitted[0].Load() + admitted[1].Load()); n > 300+300*hours || n < 300 {
 		t.Errorf("%.0f requests of the team were admitted, want 300 and at most %.3f more", n, 300*hours)
+	}
+}
+
+func TestWhatIsNeverAdmittedNamesNoTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	five := 5
+	few := w.newKey(key.Key{Name: "few", RateLimitPerHour: &five})
+	slow := w.newKey(key.Key{Name: "slow", TokensPerMinute: 100})
+	poor := w.newKey(key.Key{Name: "poor", Budget: &key.Budget{Limit: 1000, Period: key.Monthly}})
+	const chat, hello = "/v1/chat/completions", `{"model": "auto", "max_tokens": 200, "messages": [{"role": "user", "content": "Hi"}]}`
+	for name, c := range map[string]struct {
+		ask    ask
+		status int
+		retry  string
+	}{
+		"a batch above the limit":                  {ask{path: "/v1/analyze/batch", key: few, body: `{"items": [` + strings.Repeat(`{"prompt": "a"},`, 5) + `{"prompt": "a"}]}`}, 429, ""},
+		"a call above the tokens":                  {ask{path: "/v1/analyze", key: slow, body: uncached(1, `, "max_tokens": 200`)}, 429, ""},
+		"a call above the budget":                  {ask{path: "/v1/analyze", key: poor, body: uncached(1, `, "max_tokens": 200`)}, 402, ""},
+		"a call above the tokens, in OpenAI's way": {ask{path: chat, key: slow, body: hello}, 429, "false"},
+		"a call above the budget, in OpenAI's way": {ask{path: chat, key: poor, body: hello}, 402, "false"},
+	} {
+		c.ask.method = "POST"
+		a := w.do(c.ask)
+		if a.status != c.status || a.header.Get("Retry-After") != "" || a.header.Get("X-Should-Retry") != c.retry || !strings.Contains(a.body, "never admitted") {
+			t.Errorf("%s: got %d %s with %v, want %d without Retry-After", name, a.status, a.body, a.header, c.status)
+		}
 	}
 }
 

@@ -156,7 +156,7 @@ func (d *documenter) components() *huma.Components {
 		Headers: map[string]*huma.Header{
 			"RateLimit":           text("What is left of the key's limit, and in how many seconds it is whole again: `\"hour\";r=999;t=4`."),
 			"RateLimit-Policy":    text("The key's limit and its window in seconds: `\"hour\";q=1000;w=3600`. Keys without a limit have neither header."),
-			"Retry-After":         {Description: "Seconds after which the same request may work.", Schema: &huma.Schema{Type: "integer", Minimum: &one}},
+			"Retry-After":         {Description: "Seconds after which the same request may work. Absent where no waiting helps.", Schema: &huma.Schema{Type: "integer", Minimum: &one}},
 			"WWW-Authenticate":    text("`Bearer`"),
 			"X-Request-ID":        text("The caller's own id of the request where it gave one, else promptd's."),
 			"Idempotent-Replayed": {Description: "`true` where the answer was kept under the Idempotency-Key.", Schema: &huma.Schema{Type: "string", Enum: []any{"true"}}},

@@ -39,6 +39,9 @@ func (c *call) problem(err error) {
 	if wait := retryAfter(f); wait != "" {
 		h.Set("Retry-After", wait)
 	}
+	if c.words != nil && errors.Is(f, limit.ErrCost) {
+		h.Set("X-Should-Retry", "false") // OpenAI's SDKs repeat every 429 otherwise, with or without a time.
+	}
 	if f.Code == fault.Unauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
@@ -66,6 +69,8 @@ func retryAfter(f *fault.Fault) string {
 	switch {
 	case f.RetryAfter > 0:
 		return limit.RetryAfterHeader(f.RetryAfter)
+	case errors.Is(f, limit.ErrCost):
+		return "" // No time is the right one.
 	case f.Code == fault.RateLimitExceeded, f.Code == fault.Overloaded:
 		return "1"
 	default:

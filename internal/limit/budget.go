@@ -259,9 +259,14 @@ func (b *Budgets) tell(draws []Draw, answers []Drawn) {
 	}
 }
 
-// exceeded says that a budget does not cover an amount, and when it may. The mutex is held.
+// exceeded says that a budget does not cover an amount, and when it may, if ever. The mutex is held.
 func (b *Budgets) exceeded(a *account, amount key.Nanos) error {
 	spent, held, period := a.total+a.spent-a.booked, a.held+a.others, a.span.period()
+	if amount > a.limit {
+		f := fault.New(fault.BudgetExceeded, "the budget of the %s is $%s a %s, and this call may cost up to $%s: it is never admitted", a.payer.Kind, a.limit, period, amount)
+		f.Remediation = "Lower options.max_tokens, send less, name a cheaper model, or have the budget raised."
+		return f.Because(ErrCost)
+	}
 	f := fault.New(fault.BudgetExceeded, "the budget of the %s is $%s a %s, of which $%s are spent and $%s reserved for calls under way; this call may cost up to $%s",
 		a.payer.Kind, a.limit, period, spent, held, amount)
 	if a.limit-spent >= amount {

@@ -68,7 +68,7 @@ type Decision struct {
 	RetryAfter time.Duration
 }
 
-// ErrCost says that a request costs more than the whole limit: no waiting helps.
+// ErrCost says that a request costs more than the whole limit or budget: no waiting helps.
 var ErrCost = errors.New("limit: cost above the whole limit")
 
 // Limiter counts by key. All methods may be called at the same time from many goroutines, and requests under one key are

@@ -169,8 +169,8 @@ func TestTokensAndBudgetsHoldRequests(t *testing.T) {
 	h.must(t, request(small, `"max_tokens":64`)) // The cache's: it takes no tokens.
 	h.who = &key.Caller{Key: "key_2", Team: "acme", Scopes: key.AllScopes, Budget: &key.Budget{Limit: 1000, Period: key.Daily}}
 	f = h.refused(t, request(small, `"max_tokens":65`), fault.BudgetExceeded)
-	if f.Fault.Remediation == "" || f.Fault.RetryAfter <= 0 {
-		t.Errorf("a call above the budget: %+v, want a remedy and the period's end", f.Fault)
+	if f.Fault.Remediation == "" || f.Fault.RetryAfter != 0 || !errors.Is(f, limit.ErrCost) {
+		t.Errorf("a call above the whole budget: %+v, want a remedy and no time", f.Fault)
 	}
 	if got := h.counted.of("refused budget") + h.counted.of("refused tokens"); got != 2 {
 		t.Errorf("%d refusals were counted, want 2", got)

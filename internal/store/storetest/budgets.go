@@ -30,6 +30,7 @@ func budgetContracts() []contract {
 		{"a process that dies leaves what it spent and loses what it held", budgetDeath},
 		{"a new period begins with the whole budget", budgetPeriods},
 		{"a clock that was set back books all the same", budgetClockSetBack},
+		{"a call dearer than the whole budget is told so", budgetNeverCovers},
 		{"a limit that changes holds at once", budgetChanges},
 	}
 }
@@ -370,6 +371,29 @@ func budgetClockSetBack(t *testing.T, s Stores, clock *Clock) {
 	}
 	_, err = b.Reserve(t.Context(), 11, bill)
 	wantCode(t, "beyond what is left", err, fault.BudgetExceeded)
+}
+
+func budgetNeverCovers(t *testing.T, s Stores, clock *Clock) {
+	b, _ := process(t, s, "a", clock.Now)
+	bill := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 100, Period: key.Monthly}}
+	for range 2 { // The store's refusal, and the one that is remembered.
+		_, err := b.Reserve(t.Context(), 101, bill)
+		wantCode(t, "a call above the whole budget", err, fault.BudgetExceeded)
+		if f := fault.Of(err); f.RetryAfter != 0 || f.Remediation == "" || !errors.Is(err, limit.ErrCost) {
+			t.Errorf("got %+v, want a remedy, no time, and ErrCost", f)
+		}
+	}
+	h, err := b.Reserve(t.Context(), 100, bill)
+	must(t, err)
+	_, err = b.Reserve(t.Context(), 100, bill)
+	wantCode(t, "a call beside one under way", err, fault.BudgetExceeded)
+	if f := fault.Of(err); f.RetryAfter != time.Second || errors.Is(err, limit.ErrCost) {
+		t.Errorf("got %+v, want a second", f)
+	}
+	h.Settle(1)
+	if _, err = b.Reserve(t.Context(), 100, bill); !fault.Is(err, fault.BudgetExceeded) || fault.Of(err).RetryAfter <= time.Second {
+		t.Errorf("got %v, want the time to the next month", err)
+	}
 }
 
 func budgetChanges(t *testing.T, s Stores, clock *Clock) {
