@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,14 +14,24 @@ import (
 
 // registryCommands are the commands on the schemas that a server keeps.
 func registryCommands(env *Env) []*cobra.Command {
+	s := shelf[client.Schema, client.SchemaVersion]{
+		env: env, one: "schema", publish: "publish NAME FILE",
+		names: (*client.Client).Schemas, name: (*client.Client).Schema, versions: (*client.Client).SchemaVersions, version: (*client.Client).SchemaVersion,
+		withdraw: (*client.Client).WithdrawSchema, restore: (*client.Client).RestoreSchema,
+		viewName: func(n *client.Schema) nameView {
+			return nameView{
+				name: n.Name, version: n.Version, mode: n.Compatibility, updatedAt: n.UpdatedAt, withdrawnAt: n.WithdrawnAt, description: n.Description, content: n.Schema,
+			}
+		},
+		viewVersion: func(v *client.SchemaVersion) versionView {
+			return versionView{reference: v.Reference, createdAt: v.CreatedAt, mode: v.Compatibility, hash: v.Hash, withdrawnAt: v.WithdrawnAt, content: v.Schema}
+		},
+	}
 	return []*cobra.Command{
-		publishSchemaCommand(env), schemasListCommand(env), schemasShowCommand(env), versionsCommand(env), diffCommand(env), fitnessCommand(env),
-		withdrawSchemaCommand(env), restoreSchemaCommand(env),
+		publishSchemaCommand(env), s.listCommand(), s.showCommand("the schema itself", "show invoice", "show invoice@2 > invoice-2.json", "show invoice@2 --output json"),
+		s.versionsCommand(), diffCommand(env), fitnessCommand(env), s.withdrawCommand(), s.restoreCommand(),
 	}
 }
-
-// named is the argument of a command on one schema.
-func named(use string) string { return use + " NAME[@VERSION]" }
 
 func publishSchemaCommand(env *Env) *cobra.Command {
 	out, server := newPrintout(env), &remote{env: env}
@@ -60,15 +69,10 @@ func publishSchemaCommand(env *Env) *cobra.Command {
 			p.Description = &description
 		}
 		made, err := c.PublishSchema(cmd.Context(), p)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case out.json():
-			return out.value(made)
-		case !made.New:
-			return out.line("%s has this content already; nothing was published.", made.Reference)
 		}
-		return out.line("%s published.", made.Reference)
+		return published(out, made, made.Reference, made.New)
 	}
 	cmd.Flags().StringVar(&description, "description", "", "what the schema is for")
 	cmd.Flags().StringVar(&mode, "compatibility", "", "what it owes to the version before: backward, forward, full or none")
@@ -88,161 +92,6 @@ func schemaFile(env *Env, name string) (json.RawMessage, error) {
 		return nil, fault.New(fault.InvalidSchema, "%s holds no JSON", name)
 	}
 	return text, nil
-}
-
-func schemasListCommand(env *Env) *cobra.Command {
-	out, server := newPrintout(env), &remote{env: env}
-	var withdrawn bool
-	cmd := &cobra.Command{
-		Use: "list", Short: "List the team's schemas", Args: cobra.NoArgs, Example: examples("promptd schemas list", "promptd schemas list --withdrawn --output json"),
-	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := server.client()
-		if err != nil {
-			return err
-		}
-		list := []client.Schema{}
-		for one, err := range c.Schemas(cmd.Context(), withdrawn) {
-			if err != nil {
-				return err
-			}
-			list = append(list, one)
-		}
-		if out.json() {
-			return out.value(client.List[client.Schema]{Data: list})
-		}
-		if len(list) == 0 {
-			return out.line("There is no schema yet: promptd schemas publish NAME FILE publishes one; --withdrawn shows those that were withdrawn.")
-		}
-		t := &table{titles: []string{"NAME", ">VERSION", "COMPATIBILITY", "UPDATED", "DESCRIPTION"}}
-		for _, s := range list {
-			version := "withdrawn"
-			if s.Version != nil && s.WithdrawnAt.IsZero() {
-				version = count(int64(*s.Version))
-			}
-			first, _, _ := strings.Cut(s.Description, "\n")
-			t.add(s.Name, version, s.Compatibility, when(s.UpdatedAt), first)
-		}
-		return t.write(env.Stdout, env.ink())
-	}
-	cmd.Flags().BoolVar(&withdrawn, "withdrawn", false, "show withdrawn ones too")
-	server.flag(cmd)
-	out.flag(cmd)
-	return cmd
-}
-
-func schemasShowCommand(env *Env) *cobra.Command {
-	out, server := newPrintout(env), &remote{env: env}
-	var withdrawn bool
-	cmd := &cobra.Command{
-		Use: named("show"), Short: "Show a schema", Args: cobra.ExactArgs(1),
-		Long:    "Show the schema itself, of the newest version or of the one that is named; with --output json everything that is kept of it.",
-		Example: examples("promptd schemas show invoice", "promptd schemas show invoice@2 > invoice-2.json", "promptd schemas show invoice@2 --output json"),
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := server.client()
-		if err != nil {
-			return err
-		}
-		var whole any
-		var text json.RawMessage
-		if strings.Contains(args[0], "@") {
-			v, err := c.SchemaVersion(cmd.Context(), args[0], withdrawn)
-			if err != nil {
-				return err
-			}
-			whole, text = v, v.Schema
-		} else {
-			s, err := c.Schema(cmd.Context(), args[0], withdrawn)
-			if err != nil {
-				return err
-			}
-			whole, text = s, s.Schema
-		}
-		if out.json() {
-			return out.value(whole)
-		}
-		return printIndented(env, text)
-	}
-	cmd.Flags().BoolVar(&withdrawn, "withdrawn", false, "show it where it is withdrawn too")
-	server.flag(cmd)
-	out.flag(cmd)
-	return cmd
-}
-
-func versionsCommand(env *Env) *cobra.Command {
-	out, server := newPrintout(env), &remote{env: env}
-	var withdrawn bool
-	cmd := &cobra.Command{
-		Use: "versions NAME", Short: "List a schema's versions, the newest first", Args: cobra.ExactArgs(1),
-		Example: examples("promptd schemas versions invoice", "promptd schemas versions invoice --withdrawn"),
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := server.client()
-		if err != nil {
-			return err
-		}
-		list := []client.SchemaVersion{}
-		for one, err := range c.SchemaVersions(cmd.Context(), args[0], withdrawn) {
-			if err != nil {
-				return err
-			}
-			list = append(list, one)
-		}
-		if out.json() {
-			return out.value(client.List[client.SchemaVersion]{Data: list})
-		}
-		t := &table{titles: []string{"VERSION", "PUBLISHED", "HELD TO", "HASH", "WITHDRAWN"}}
-		for _, v := range list {
-			const short = 12
-			t.add(v.Reference, when(v.CreatedAt), v.Compatibility, v.Hash[:min(len(v.Hash), short)], when(v.WithdrawnAt))
-		}
-		return t.write(env.Stdout, env.ink())
-	}
-	cmd.Flags().BoolVar(&withdrawn, "withdrawn", false, "show withdrawn ones too")
-	server.flag(cmd)
-	out.flag(cmd)
-	return cmd
-}
-
-func withdrawSchemaCommand(env *Env) *cobra.Command {
-	return markCommand(env, &cobra.Command{
-		Use: named("withdraw"), Short: "Withdraw a schema or one of its versions", Args: cobra.ExactArgs(1),
-		Long:    "Withdraw a schema with all of its versions, or one version. Requests that name it are refused from then on. Nothing is lost: promptd schemas restore brings it back.",
-		Example: examples("promptd schemas withdraw invoice@2", "promptd schemas withdraw invoice"),
-	}, "%s is withdrawn; promptd schemas restore %s brings it back.", func(cmd *cobra.Command, c *client.Client, ref string) error {
-		return c.WithdrawSchema(cmd.Context(), ref)
-	})
-}
-
-func restoreSchemaCommand(env *Env) *cobra.Command {
-	return markCommand(env, &cobra.Command{
-		Use: named("restore"), Short: "Restore what was withdrawn", Args: cobra.ExactArgs(1),
-		Example: examples("promptd schemas restore invoice@2", "promptd schemas restore invoice"),
-	}, "%s can be used again.", func(cmd *cobra.Command, c *client.Client, ref string) error {
-		_, err := c.RestoreSchema(cmd.Context(), ref)
-		return err
-	})
-}
-
-func markCommand(env *Env, cmd *cobra.Command, said string, mark func(*cobra.Command, *client.Client, string) error) *cobra.Command {
-	out, server := newPrintout(env), &remote{env: env}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := server.client()
-		if err != nil {
-			return err
-		}
-		if err := mark(cmd, c, args[0]); err != nil {
-			return err
-		}
-		if out.json() {
-			return out.value(map[string]string{"reference": args[0]})
-		}
-		return out.line("%s", strings.ReplaceAll(said, "%s", args[0]))
-	}
-	server.flag(cmd)
-	out.flag(cmd)
-	return cmd
 }
 
 // isFile tells a file from a reference.

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -152,15 +150,4 @@ func took(ms *float64) string {
 		return "-"
 	}
 	return milliseconds(*ms)
-}
-
-// printIndented writes JSON for people; it is JSON still.
-func printIndented(env *Env, text json.RawMessage) error {
-	var b bytes.Buffer
-	if err := json.Indent(&b, text, "", "  "); err != nil {
-		return fmt.Errorf("write the schema: %w", err)
-	}
-	b.WriteByte('\n')
-	_, err := env.Stdout.Write(b.Bytes())
-	return err
 }
