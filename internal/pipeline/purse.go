@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/fault"
@@ -24,6 +25,8 @@ type Purse struct {
 type Expected struct {
 	// Bytes are those of the texts that are sent: no token has less than one.
 	Bytes int
+	// Turns counts the messages, where what is around each of them is not in Bytes.
+	Turns int
 	// Images counts images and files.
 	Images int
 	// Output are the tokens that are allowed for the answer.
@@ -32,23 +35,33 @@ type Expected struct {
 
 // The parts of an estimate that are no text.
 const (
-	// frame is about what a service puts around the turns of a conversation.
-	frame = 64
-	// imageTokens is above what services count for an image of usual size (2026-11: 258 a tile at Gemini, to 1,600 at Anthropic, to 1,100 at OpenAI).
+	// frame is above what a service puts around a conversation, turn above what it puts around each message: its role, a beginning and an end (4 at OpenAI).
+	frame, turn = 64, 8
+	// imageTokens is above what most services count for an image of usual size (2026-11: 258 a tile at Gemini, to 1,600 at Anthropic, to 1,100 at OpenAI).
 	imageTokens = 2000
+	// mostImage is the most that models count for an image (2026-11): 16,384 is the bound of Qwen's, 63 of Gemini's tiles are within it; others stay below 5,000.
+	mostImage = 16_384
+	// mostOfMini is the most of gpt-4o-mini, which counts images at 33 times the tokens of gpt-4o: 2,833, and 5,667 for each of at most 8 tiles (2026-11).
+	mostOfMini = 2833 + 8*5667
 )
 
-// most is an upper bound of the input tokens: what is reserved of a budget must cover the call.
-func (e Expected) most() int { return e.Bytes + e.Images*imageTokens + frame }
+// most is an upper bound of the input tokens of a model: what is reserved of a budget must cover the call.
+func (e Expected) most(model string) int {
+	image := mostImage
+	if strings.Contains(model, "gpt-4o-mini") {
+		image = mostOfMini
+	}
+	return e.Bytes + e.Images*image + e.Turns*turn + frame
+}
 
 // likely estimates the input tokens, a little high: a token has about four bytes of English, and three of most other texts.
-func (e Expected) likely() int { return e.Bytes/3 + e.Images*imageTokens + frame }
+func (e Expected) likely() int { return e.Bytes/3 + e.Images*imageTokens + e.Turns*turn + frame }
 
 // Payment is what is held for one call. The zero Payment holds nothing.
 type Payment struct {
 	purse    *Purse
 	who      *key.Caller
-	price    provider.Price
+	model    *provider.Model
 	expected Expected
 	amount   key.Nanos // reserved of the budgets
 	money    limit.Held
@@ -61,7 +74,7 @@ func (p *Purse) Open(ctx context.Context, who *key.Caller, m *provider.Model, e 
 	if p == nil || !who.Pays() {
 		return Payment{}, nil
 	}
-	pay := Payment{purse: p, who: who, price: m.Price, expected: e}
+	pay := Payment{purse: p, who: who, model: m, expected: e}
 	if err := pay.holdTokens(ctx); err != nil {
 		return Payment{}, &Unpaid{p.refused(ctx, "tokens", err), false}
 	}
@@ -121,7 +134,7 @@ func (y *Payment) holdMoney(ctx context.Context) error {
 	if len(bills) == 0 || y.purse.budgets == nil {
 		return nil
 	}
-	most := y.price.Most(y.expected.most(), y.expected.Output)
+	most := y.model.Price.Most(y.expected.most(y.model.Name), y.expected.Output)
 	if !most.Known {
 		return fault.New(fault.Forbidden, "the price of the model is not known, and a budget needs it")
 	}
@@ -185,7 +198,7 @@ func (y *Payment) cost(a *provider.Attempt, err error) key.Nanos {
 	case wrote:
 		return y.amount
 	case read:
-		return key.Nanos(y.price.Of(dialect.Usage{Input: y.expected.likely(), Known: true}).Nano)
+		return key.Nanos(y.model.Price.Of(dialect.Usage{Input: y.expected.likely(), Known: true}).Nano)
 	default:
 		return 0
 	}
@@ -217,9 +230,9 @@ func (t *series) afterUnpaid(u *Unpaid) error {
 	return t.fail(stop, u.cause)
 }
 
-// expect says what a planned call may take.
-func expect(p *planned, c *dialect.Call) Expected {
-	e := Expected{Output: c.MaxTokens}
+// expect says what a call may take that is made for somebody.
+func expect(who *key.Caller, c *dialect.Call) Expected {
+	e := Expected{Output: c.MaxTokens, Turns: len(c.Messages)}
 	for i := range c.Messages {
 		for _, part := range c.Messages[i].Parts {
 			e.Bytes += len(part.Text)
@@ -228,7 +241,7 @@ func expect(p *planned, c *dialect.Call) Expected {
 			}
 		}
 	}
-	if p.who.Pays() && !c.Output.Schema.IsNull() {
+	if who.Pays() && !c.Output.Schema.IsNull() {
 		e.Bytes += len(c.Output.Schema.Append(nil))
 	}
 	return e

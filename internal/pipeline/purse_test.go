@@ -102,6 +102,40 @@ func TestPaymentIsSettledByWhatBecameOfTheCall(t *testing.T) {
 	}
 }
 
+// What services say that they count.
+func TestWhatIsReservedCoversImagesAndTurns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, model string
+		images      int
+		turns       int
+		counted     int
+	}{
+		{"1024 by 1024 in high detail", "gpt-4o-mini", 1, 1, 25_501},
+		{"8 tiles in high detail, twice", "openai/gpt-4o-mini-2024-07-18", 2, 1, 2 * 48_169},
+		{"1,536 patches, each as 2.46", "gpt-4.1-nano", 1, 1, 3779},
+		{"the largest picture", "qwen3-vl-8b", 1, 1, 16_384},
+		{"many short turns", "gpt-4.1-mini", 0, 2000, 2000 * (1 + 4)},
+	} {
+		call := dialect.Call{MaxTokens: 1}
+		for range c.turns {
+			call.Messages = append(call.Messages, dialect.Message{Role: dialect.User, Parts: []dialect.Part{{Text: "a"}}})
+		}
+		for range c.images {
+			call.Messages[0].Parts = append(call.Messages[0].Parts, dialect.Part{Image: "data:image/png;base64,AAAA"})
+		}
+		p := newPurse()
+		who := &key.Caller{Key: "key_1", Team: "acme", Budget: &key.Budget{Limit: 1e12, Period: key.Daily}}
+		pay, err := p.Open(t.Context(), who, &provider.Model{Name: c.model, Price: price()}, expect(who, &call))
+		if err != nil {
+			t.Fatalf("%s: Open = %v", c.name, err)
+		}
+		if tokens := int(pay.amount-2000) / 1000; tokens < c.counted || tokens > 2*c.counted+20_000 {
+			t.Errorf("%s: %d tokens are reserved at %s, want at least %d and not much more", c.name, tokens, c.model, c.counted)
+		}
+	}
+}
+
 func TestWhatIsRefusedHoldsNothing(t *testing.T) {
 	t.Parallel()
 	model := &provider.Model{Name: "m", Price: price()}
