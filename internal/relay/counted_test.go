@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,4 +74,29 @@ func TestLongEventsAreNotHeld(t *testing.T) {
 	if sent != 2*len(long) || calls != 2 || len(u.held) != 0 {
 		t.Errorf("got %d bytes in %d pieces with %d held, want all of %d", sent, calls, len(u.held), 2*len(long))
 	}
+}
+
+// FuzzUncounted: no bytes make it panic, and nothing is lost of a stream in which nothing counts.
+func FuzzUncounted(f *testing.F) {
+	for _, seed := range []string{piece + "\n\n" + tally + "\r\n\r\n" + done + "\r\r", tallied + "\n\n", odd + "\n\n", "\n\n\r\n\r", "data:{\"choices\":[],\"usage\":{\n\n", ""} {
+		f.Add([]byte(seed), uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, size uint8) {
+		var got []byte
+		u := uncounted{sink: func(b []byte) error {
+			got = append(got, b...)
+			return nil
+		}}
+		for piece := range slices.Chunk(raw, int(size)+1) {
+			if err := u.write(piece); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := u.end(); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) > len(raw) || !bytes.Contains(raw, []byte(`"usage"`)) && !bytes.Equal(got, raw) {
+			t.Fatalf("got %q of %q", got, raw)
+		}
+	})
 }
