@@ -23,29 +23,19 @@ const maxTitle = 200
 
 // inferSchema is POST /v1/schemas/infer. It counts against the key's limit as a check does.
 func (s *Server) inferSchema(c *call) error {
-	admission, err := s.deps.Pipeline.Admit(c.r.Context(), c.caller, 1)
-	limitHeaders(c, admission)
+	if err := s.counted(c); err != nil {
+		return err
+	}
+	asked, err := readAsked(c, false, readExamples)
 	if err != nil {
 		return err
 	}
-	name, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	r, raw, err := c.object(false)
-	if err != nil {
-		return err
-	}
-	title, examples, err := readExamples(r)
-	if err != nil {
-		return err
-	}
-	return c.once(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+	return c.once(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
 		ctx, cancel := context.WithTimeout(ctx, checkPatience)
 		defer cancel()
-		drafted, err := infer.Draft(ctx, title, examples)
+		drafted, err := infer.Draft(ctx, asked.what.title, asked.what.values)
 		if errors.Is(err, context.DeadlineExceeded) {
-			f := fault.New(fault.Timeout, "drafting a schema from %d examples takes longer than %v", len(examples), checkPatience).Because(err)
+			f := fault.New(fault.Timeout, "drafting a schema from %d examples takes longer than %v", len(asked.what.values), checkPatience).Because(err)
 			f.Remediation = "Send fewer or smaller examples."
 			return idempotency.Response{}, f
 		}
@@ -56,7 +46,13 @@ func (s *Server) inferSchema(c *call) error {
 	})
 }
 
-func readExamples(r *body.Reader) (title string, examples []infer.Example, err error) {
+// drafting is what a schema is drafted from.
+type drafting struct {
+	title  string
+	values []infer.Example
+}
+
+func readExamples(r *body.Reader) (drafting, error) {
 	v, given := r.Value("examples")
 	switch {
 	case !given:
@@ -64,18 +60,18 @@ func readExamples(r *body.Reader) (title string, examples []infer.Example, err e
 	case v.Kind() != value.KindArray:
 		r.Fault("examples", "type", "examples is "+v.Kind().String()+"; it must be an array", "Send a list of values, or of objects {\"text\": …, \"value\": …}.")
 	}
-	title = r.String("name", "")
+	title := r.String("name", "")
 	if n := utf8.RuneCountInString(title); n > maxTitle {
 		r.Fault("name", "maxLength", fmt.Sprintf("name has %d characters; the limit is %d", n, maxTitle), "Send a short name: it becomes the draft's title.")
 	}
 	if err := r.Done(); err != nil {
-		return "", nil, err
+		return drafting{}, err
 	}
 	list := make([]value.Value, 0, v.Len())
 	for _, one := range v.Items() {
 		list = append(list, one)
 	}
-	return title, infer.Examples(list), nil
+	return drafting{title, infer.Examples(list)}, nil
 }
 
 // InferSchemaRequest is the body of POST /v1/schemas/infer.

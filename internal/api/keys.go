@@ -35,19 +35,12 @@ const mostLimit = 1_000_000_000
 
 // createKey is POST /v1/keys.
 func (s *Server) createKey(c *call) error {
-	name, err := idempotencyKey(c)
+	asked, err := readAsked(c, false, readKey)
 	if err != nil {
 		return err
 	}
-	r, raw, err := c.object(false)
-	if err != nil {
-		return err
-	}
-	k, err := readKey(r)
-	if err != nil {
-		return err
-	}
-	return c.onceHidden(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+	k := asked.what
+	return c.onceHidden(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
 		if !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(time.Now()) {
 			f := fault.New(fault.Conflict, "expires_at lies in the past: the key would expire before it is made")
 			f.Remediation = "Give a time in the future."
@@ -149,21 +142,12 @@ func (s *Server) revokeKey(c *call) error {
 
 // rotateKey is POST /v1/keys/{id}/rotate.
 func (s *Server) rotateKey(c *call) error {
-	name, err := idempotencyKey(c)
+	asked, err := readAsked(c, true, readGrace)
 	if err != nil {
 		return err
 	}
-	r, raw, err := c.object(true)
-	if err != nil {
-		return err
-	}
-	const mostGrace = 30 * 24 * 3600
-	grace := time.Duration(r.Int("grace_seconds", 0, 0, mostGrace)) * time.Second
-	if err := r.Done(); err != nil {
-		return err
-	}
-	return c.onceHidden(name, raw, func(ctx context.Context) (idempotency.Response, error) {
-		k, secret, err := s.deps.Keys.Rotate(ctx, key.AllTeams(), key.ID(c.r.PathValue("id")), grace)
+	return c.onceHidden(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
+		k, secret, err := s.deps.Keys.Rotate(ctx, key.AllTeams(), key.ID(c.r.PathValue("id")), asked.what)
 		if f := fault.Of(err); err != nil && f.Code == fault.Conflict && f.Remediation == "" {
 			revoked := *f
 			revoked.Remediation = "Make another key: a revoked one stays revoked."
@@ -174,6 +158,12 @@ func (s *Server) rotateKey(c *call) error {
 		}
 		return newKey(http.StatusOK, k, secret)
 	})
+}
+
+func readGrace(r *body.Reader) (time.Duration, error) {
+	const mostGrace = 30 * 24 * 3600
+	grace := time.Duration(r.Int("grace_seconds", 0, 0, mostGrace)) * time.Second
+	return grace, r.Done()
 }
 
 const keyIDPattern = `^key_[0-9a-f]{32}$`

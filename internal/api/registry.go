@@ -93,24 +93,16 @@ func (s *Server) compareSchema(c *call) error {
 	if err := s.counted(c); err != nil {
 		return err
 	}
-	key, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
 	ref, err := c.refOf(registry.Kind)
 	if err != nil {
 		return err
 	}
-	r, raw, err := c.object(false)
+	asked, err := readAsked(c, false, readQuestion)
 	if err != nil {
 		return err
 	}
-	q, err := readQuestion(r)
-	if err != nil {
-		return err
-	}
-	return c.once(key, raw, func(ctx context.Context) (idempotency.Response, error) {
-		found, err := s.deps.Schemas.Compare(ctx, c.caller.Team, ref.Name, q)
+	return c.once(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
+		found, err := s.deps.Schemas.Compare(ctx, c.caller.Team, ref.Name, asked.what)
 		if err != nil {
 			return idempotency.Response{}, err
 		}

@@ -23,25 +23,16 @@ const checkPatience = time.Second
 
 // checkSchema is POST /v1/schemas/check. It counts against the key's limit as a prompt does: it costs about as much of promptd's own time.
 func (s *Server) checkSchema(c *call) error {
-	admission, err := s.deps.Pipeline.Admit(c.r.Context(), c.caller, 1)
-	limitHeaders(c, admission)
+	if err := s.counted(c); err != nil {
+		return err
+	}
+	asked, err := readAsked(c, false, readCheck)
 	if err != nil {
 		return err
 	}
-	name, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	r, raw, err := c.object(false)
-	if err != nil {
-		return err
-	}
-	q, err := readCheck(r)
-	if err != nil {
-		return err
-	}
+	q := asked.what
 	q.options.Limits.Bytes = s.deps.Settings().SchemaBytes
-	return c.once(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+	return c.once(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
 		report, err := q.run(ctx)
 		if err != nil {
 			return idempotency.Response{}, err

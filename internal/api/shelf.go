@@ -51,20 +51,12 @@ func publish[Draft any](s *Server, c *call, k shelf.Kind, read func(*body.Reader
 	if err := s.counted(c); err != nil {
 		return err
 	}
-	name, err := idempotencyKey(c)
+	asked, err := readAsked(c, false, read)
 	if err != nil {
 		return err
 	}
-	r, raw, err := c.object(false)
-	if err != nil {
-		return err
-	}
-	draft, err := read(r)
-	if err != nil {
-		return err
-	}
-	kept, replayed, err := c.work(name, raw, func(ctx context.Context) (idempotency.Response, error) {
-		isNew, shown, err := keep(ctx, draft)
+	kept, replayed, err := c.work(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
+		isNew, shown, err := keep(ctx, asked.what)
 		if err != nil {
 			return idempotency.Response{}, err
 		}
@@ -177,22 +169,15 @@ func (c *call) withdraw(on shelved) error {
 
 // restore undoes that, and shows the name. It takes no body.
 func restore[Shown any](c *call, on shelved, show func(*shelf.Name) Shown) error {
-	key, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
 	ref, err := c.refOf(on.Kind())
 	if err != nil {
 		return err
 	}
-	r, raw, err := c.object(true)
+	asked, err := readAsked(c, true, readNothing)
 	if err != nil {
 		return err
 	}
-	if err := r.Done(); err != nil {
-		return err
-	}
-	return c.once(key, raw, func(ctx context.Context) (idempotency.Response, error) {
+	return c.once(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
 		after, err := on.Restore(ctx, c.caller.Team, ref)
 		if err != nil {
 			return idempotency.Response{}, err

@@ -26,36 +26,33 @@ func (s *Server) renderTemplate(c *call) error {
 	if err := s.counted(c); err != nil {
 		return err
 	}
-	name, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
 	ref, err := c.refOf(template.Kind)
 	if err != nil {
 		return err
 	}
-	r, raw, err := c.object(true)
+	asked, err := readAsked(c, true, readParameters)
 	if err != nil {
 		return err
 	}
-	parameters := value.Object()
-	if v, given := r.Value("parameters"); given {
-		parameters = v
-	}
-	if err := r.Done(); err != nil {
-		return err
-	}
-	return c.once(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+	return c.once(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
 		use, err := s.deps.Templates.Resolve(ctx, c.caller.Team, ref.String())
 		if err != nil {
 			return idempotency.Response{}, err
 		}
-		messages, err := use.Render(ctx, parameters)
+		messages, err := use.Render(ctx, asked.what)
 		if err != nil {
 			return idempotency.Response{}, err
 		}
 		return encoded(http.StatusOK, rendered(use, messages))
 	})
+}
+
+func readParameters(r *body.Reader) (value.Value, error) {
+	parameters := value.Object()
+	if v, given := r.Value("parameters"); given {
+		parameters = v
+	}
+	return parameters, r.Done()
 }
 
 func rendered(use *template.Use, messages []prompt.Message) RenderedTemplate {
@@ -76,19 +73,11 @@ func (s *Server) testTemplate(c *call) error {
 	if err := c.caller.Require(key.Analyze); err != nil {
 		return err
 	}
-	name, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
 	ref, err := c.refOf(template.Kind)
 	if err != nil {
 		return err
 	}
-	r, raw, err := c.object(true)
-	if err != nil {
-		return err
-	}
-	wanted, options, err := readTests(r)
+	asked, err := readAsked(c, true, readTests)
 	if err != nil {
 		return err
 	}
@@ -96,7 +85,7 @@ func (s *Server) testTemplate(c *call) error {
 	if err != nil {
 		return err
 	}
-	tests, err := chosen(use, wanted)
+	tests, err := chosen(use, asked.what.names)
 	if err != nil {
 		return err
 	}
@@ -105,11 +94,11 @@ func (s *Server) testTemplate(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.once(name, raw, func(ctx context.Context) (idempotency.Response, error) {
+	return c.once(asked.name, asked.raw, func(ctx context.Context) (idempotency.Response, error) {
 		items := make([]prompt.Item, len(tests))
 		for i := range tests {
 			// The version stands in the reference: one that is published meanwhile is another's test.
-			t := prompt.NewTemplate(use.Ref(), tests[i].Parameters, options, s.deps.Settings().Defaults)
+			t := prompt.NewTemplate(use.Ref(), tests[i].Parameters, asked.what.options, s.deps.Settings().Defaults)
 			items[i] = prompt.Item{ID: tests[i].Name, Prompt: prompt.Prompt{Template: t}}
 		}
 		done, summary := s.deps.Pipeline.Batch(ctx, admission, items)
@@ -120,20 +109,26 @@ func (s *Server) testTemplate(c *call) error {
 	})
 }
 
-// readTests reads which tests are wanted, and the options that lie over the template's. A test asks a model, unless the caller wants the cache.
-func readTests(r *body.Reader) (names []string, options value.Value, err error) {
-	names = r.Strings("tests")
+// wantedTests says which tests are wanted, all where there are no names, and the options that lie over the template's.
+type wantedTests struct {
+	names   []string
+	options value.Value
+}
+
+// readTests reads that. A test asks a model, unless the caller wants the cache.
+func readTests(r *body.Reader) (wantedTests, error) {
+	names := r.Strings("tests")
 	if v, given := r.Value("tests"); given && v.Kind() == value.KindArray && v.Len() == 0 {
 		r.Fault("tests", "minItems", "tests is empty", "Leave it out for all tests.")
 	}
-	options = value.Object(value.Member{Name: "bypass_cache", Value: value.Bool(true)})
+	options := value.Object(value.Member{Name: "bypass_cache", Value: value.Bool(true)})
 	if v, given := r.Value("options"); given {
 		prompt.CheckOptions(r.Object("options"))
 		for name, option := range v.Members() {
 			options = options.With(name, option)
 		}
 	}
-	return names, options, r.Done()
+	return wantedTests{names, options}, r.Done()
 }
 
 // chosen gives the tests of those names, or all.
