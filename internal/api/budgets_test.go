@@ -178,6 +178,30 @@ func TestParallelRequestsAreNeverOverAdmitted(t *testing.T) {
 	}
 }
 
+func TestALimitThatChangesHoldsForABatchUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secret := w.newKey(key.Key{Name: "batches", Team: "acme", MaxConcurrency: 1})
+	w.put("/v1/teams/acme", `{"budget": {"usd": 1, "period": "month"}}`).into(t, 200, &struct{}{})
+	hold := make(chan struct{})
+	w.service.Queue(providertest.Reply{Text: `{"n": 3}`, Hold: hold})
+	var a answer
+	var done sync.WaitGroup
+	done.Go(func() {
+		items := strings.Repeat(`{"prompt": "How many? Three."},`, 2) + `{"prompt": "How many? Three."}`
+		a = w.do(ask{method: "POST", path: "/v1/analyze/batch", key: secret, body: `{"schema": ` + numberSchema + `, "options": {"bypass_cache": true}, "items": [` + items + `]}`})
+	})
+	for w.service.InFlight() == 0 {
+		time.Sleep(time.Millisecond) //nolint:forbidigo // A poll: the first item has to be under way.
+	}
+	w.put("/v1/teams/acme", `{"budget": {"usd": 0.000000001, "period": "month"}}`).into(t, 200, &struct{}{})
+	close(hold)
+	done.Wait()
+	if n := len(w.service.Exchanges()); a.status != 200 || n != 1 || strings.Count(a.body, `"BUDGET_EXCEEDED"`) != 2 {
+		t.Errorf("got %d %s after %d calls, want the two items that had not begun refused", a.status, a.body, n)
+	}
+}
+
 func TestWhatIsNeverAdmittedNamesNoTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -162,7 +162,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	learned := router.NewLearned()
 	pipe, err := pipeline.New(pipeline.Deps{
 		Pool: pool, Router: router.New(router.Config{Learned: learned}), Schemas: compiled, Registry: w.schemas, Templates: w.library, Meta: meta, Language: tongues, Cache: answers, Limiter: limiter, Budgets: w.budgets, History: w.history,
-		Meter: unmeasured{}, NewID: newID,
+		Meter: unmeasured{}, NewID: newID, Latest: verifier.Latest,
 		Settings: func() pipeline.Settings {
 			return pipeline.Settings{PromptChars: want.promptChars, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 		},

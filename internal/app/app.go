@@ -191,7 +191,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	if a.pipe, err = pipeline.New(pipeline.Deps{
 		Pool: a.pool, Router: a.router,
 		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, Budgets: a.budgets(), History: history,
-		Meter: meter{a.seen}, NewID: newID, Settings: func() pipeline.Settings { return a.settings.Load().pipeline }, StateKey: sealing,
+		Meter: meter{a.seen}, NewID: newID, Latest: a.verifier.Latest, Settings: func() pipeline.Settings { return a.settings.Load().pipeline }, StateKey: sealing,
 	}); err != nil {
 		return nil, err
 	}

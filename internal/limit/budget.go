@@ -195,7 +195,8 @@ func (b *Budgets) inHand(bill *Bill, amount key.Nanos) (a *account, ok bool, err
 	return a, false, nil
 }
 
-// account finds the account of a bill. A limit that was changed holds at once: what is in hand beyond calls under way is drawn anew. The mutex is held.
+// account finds the account of a bill. A limit that was changed holds at once: what is in hand beyond calls under way is drawn anew. Bills are to have the limit
+// in force, or those of before would bring it back. The mutex is held.
 func (b *Budgets) account(bill *Bill, now time.Time) *account {
 	span := SpanOf(bill.Period, now)
 	k := accountKey{bill.Kind, bill.ID, span.Label}
@@ -236,6 +237,10 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 		// Calls may have begun and ended since. What began came out of the block that the store has just been told of, so there is enough for it.
 		a.booked, a.total, a.block = d.Spent, got.Spent, d.Keep+got.Granted
 		a.others = max(0, got.Reserved-a.block)
+		if a.limit != d.Limit { // It was changed meanwhile: what was granted is not within it for certain.
+			a.block = d.Keep
+			continue
+		}
 		if left := max(0, d.Limit-got.Spent-got.Reserved); d.Least > got.Granted {
 			a.refused, a.left = now.Add(askAgain), left
 		}

@@ -32,6 +32,7 @@ func (a *Admission) say(n limit.Named) {
 // admit holds callers to their limits of requests, and to those at the same time.
 type admit struct {
 	limiter limit.Limiter
+	latest  latest
 	meter   Meter
 }
 

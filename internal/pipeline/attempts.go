@@ -226,7 +226,7 @@ func (s attempts) one(ctx context.Context, place int, p planned, sink func(strin
 		Output:   dialect.Output{Mode: p.plan.lowered.Mode, Name: "result", Schema: p.plan.sent(p.capped, p.schema.Source())},
 	}
 	a := asked{planned: p, place: place}
-	paid, err := s.purse.Open(ctx, p.who, p.candidate.Model, expect(p.who, &c))
+	paid, err := s.purse.Open(ctx, p.who, p.candidate.Model, expect(s.purse.latest.of(p.who), &c))
 	if err != nil {
 		a.err = err
 		return a

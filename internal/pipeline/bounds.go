@@ -20,6 +20,17 @@ type bounds struct {
 	budget   *key.Budget
 }
 
+// latest gives a caller with the limits that are in force now: they may change while a batch is under way. Whatever holds callers to limits asks it, so that no
+// two calls are held to different ones at the same time. A nil latest is for callers that never change.
+type latest func(*key.Caller) *key.Caller
+
+func (l latest) of(who *key.Caller) *key.Caller {
+	if l == nil {
+		return who
+	}
+	return l(who)
+}
+
 // boundsOf gives the caller's two bounds, the key's first; those of a team without any are empty.
 func boundsOf(who *key.Caller) [2]bounds {
 	return [2]bounds{
@@ -138,7 +149,7 @@ const (
 func (s admit) await(ctx context.Context, who *key.Caller, patience time.Duration) (leave func(), err error) {
 	over := time.Now().Add(patience)
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		leave, err = s.enter(ctx, who)
+		leave, err = s.enter(ctx, s.latest.of(who))
 		left := time.Until(over)
 		if !fault.Is(err, fault.RateLimitExceeded) || left <= 0 {
 			return leave, err

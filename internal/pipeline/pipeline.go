@@ -44,6 +44,8 @@ type Deps struct {
 	Limiter   limit.Limiter
 	History   History
 	Meter     Meter
+	// Latest gives a caller as its key and team are now; nil is for programs where they never change.
+	Latest func(*key.Caller) *key.Caller
 	// Budgets holds what calls may cost; nil is for programs where nobody has a budget.
 	Budgets *limit.Budgets
 	// NewID makes request ids.
@@ -103,7 +105,7 @@ func New(d Deps) (*Pipeline, error) {
 	}
 	p := &Pipeline{
 		deps:      d,
-		admit:     admit{limiter: d.Limiter, meter: d.Meter},
+		admit:     admit{limiter: d.Limiter, latest: d.Latest, meter: d.Meter},
 		expand:    expand{templates: d.Templates, settings: d.Settings},
 		check:     check{settings: d.Settings},
 		resolve:   resolve{schemas: schemas, pool: d.Pool, settings: d.Settings, registry: d.Registry, forms: newForms()},
@@ -117,7 +119,7 @@ func New(d Deps) (*Pipeline, error) {
 		states:    states,
 		batched:   make(chan struct{}, mostBatched),
 	}
-	p.purse = &Purse{limiter: d.Limiter, budgets: d.Budgets, meter: d.Meter}
+	p.purse = &Purse{limiter: d.Limiter, budgets: d.Budgets, latest: d.Latest, meter: d.Meter}
 	p.attempts = newAttempts(d, &p.steps, p.purse)
 	return p, nil
 }

@@ -18,6 +18,7 @@ import (
 type Purse struct {
 	limiter limit.Limiter
 	budgets *limit.Budgets
+	latest  latest
 	meter   Meter
 }
 
@@ -71,7 +72,10 @@ type Payment struct {
 
 // Open holds what a call to a model may take. The error is an [Unpaid].
 func (p *Purse) Open(ctx context.Context, who *key.Caller, m *provider.Model, e Expected) (Payment, error) {
-	if p == nil || !who.Pays() {
+	if p == nil {
+		return Payment{}, nil
+	}
+	if who = p.latest.of(who); !who.Pays() {
 		return Payment{}, nil
 	}
 	pay := Payment{purse: p, who: who, model: m, expected: e}

@@ -32,6 +32,7 @@ func budgetContracts() []contract {
 		{"a clock that was set back books all the same", budgetClockSetBack},
 		{"a call dearer than the whole budget is told so", budgetNeverCovers},
 		{"a limit that changes holds at once", budgetChanges},
+		{"a limit that changes during a booking holds at once", budgetChangesMeanwhile},
 	}
 }
 
@@ -394,6 +395,42 @@ func budgetNeverCovers(t *testing.T, s Stores, clock *Clock) {
 	if _, err = b.Reserve(t.Context(), 100, bill); !fault.Is(err, fault.BudgetExceeded) || fault.Of(err).RetryAfter <= time.Second {
 		t.Errorf("got %v, want the time to the next month", err)
 	}
+}
+
+// watched is a store of budgets that tells when it has answered a draw, before the one who asked hears.
+type watched struct {
+	limit.BudgetStore
+	answered func()
+}
+
+func (w *watched) Draw(ctx context.Context, lease time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
+	out, err := w.BudgetStore.Draw(ctx, lease, draws)
+	w.answered()
+	return out, err
+}
+
+func budgetChangesMeanwhile(t *testing.T, s Stores, clock *Clock) {
+	bill := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 6400, Period: key.Monthly}}
+	lowered := bill
+	lowered.Limit = 15
+	changed := make(chan struct{})
+	var b *limit.Budgets
+	var draws atomic.Int64
+	s.Budgets = &watched{s.Budgets, func() {
+		if draws.Add(1) == 2 { // The first was for the reservation, which took a block in hand.
+			if _, err := b.Reserve(cancelled(), 6, lowered); !errors.Is(err, context.Canceled) {
+				t.Errorf("a reservation beside a booking: got %v, want its context's error", err)
+			}
+			close(changed)
+		}
+	}}
+	b, _ = process(t, s, "a", clock.Now)
+	h, err := b.Reserve(t.Context(), 10, bill)
+	must(t, err)
+	h.Settle(10)
+	<-changed
+	_, err = b.Reserve(t.Context(), 6, lowered)
+	wantCode(t, "beyond the lowered limit", err, fault.BudgetExceeded)
 }
 
 func budgetChanges(t *testing.T, s Stores, clock *Clock) {
