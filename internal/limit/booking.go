@@ -53,7 +53,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// book writes what was spent. A renewal writes every account, and gives back the blocks of those that were not used since the one before.
+// book writes what was spent. A renewal writes every account that has something in hand, and gives back the blocks of those that were not used since the one
+// before.
 func (b *Budgets) book(ctx context.Context, renewal bool) error {
 	b.drawing <- struct{}{}
 	defer func() { <-b.drawing }()
@@ -80,7 +81,7 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 		if renewal && !a.used || !now.Before(a.span.End) {
 			a.block -= max(0, a.free()) // Given back: the next draw keeps what is held alone.
 		}
-		if renewal || a.spent != a.booked {
+		if renewal && !a.idle() || a.spent != a.booked {
 			list = append(list, a)
 		}
 		if renewal && !now.Before(a.span.End) && a.held == 0 {

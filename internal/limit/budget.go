@@ -79,6 +79,8 @@ type account struct {
 	limit  key.Nanos
 	// block is what this process has leased; of it held is reserved by calls under way.
 	block, held key.Nanos
+	// leased is what the store has down for this account.
+	leased key.Nanos
 	// spent is all that was spent through this process, booked what the store has heard of that. What is not booked is part of the block.
 	spent, booked key.Nanos
 	// total is what the store knows to be spent by everybody, others what other processes hold.
@@ -88,6 +90,9 @@ type account struct {
 	left    key.Nanos
 	used    bool // since the last renewal
 }
+
+// idle says that the store has nothing to hear: there is nothing in hand here, nor a lease of it there.
+func (a *account) idle() bool { return a.block == 0 && a.leased == 0 && a.spent == a.booked }
 
 // free is what can be reserved without the store.
 func (a *account) free() key.Nanos { return a.block - a.held - (a.spent - a.booked) }
@@ -236,6 +241,7 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 		d, got := &draws[i], &answers[i]
 		// Calls may have begun and ended since. What began came out of the block that the store has just been told of, so there is enough for it.
 		a.booked, a.total, a.block = d.Spent, got.Spent, d.Keep+got.Granted
+		a.leased = a.block
 		a.others = max(0, got.Reserved-a.block)
 		if a.limit != d.Limit { // It was changed meanwhile: what was granted is not within it for certain.
 			a.block = d.Keep

@@ -31,6 +31,7 @@ func budgetContracts() []contract {
 		{"a new period begins with the whole budget", budgetPeriods},
 		{"a clock that was set back books all the same", budgetClockSetBack},
 		{"a call dearer than the whole budget is told so", budgetNeverCovers},
+		{"an idle account is written no more, and one that holds is renewed", budgetRenews},
 		{"a limit that changes holds at once", budgetChanges},
 		{"a limit that changes during a booking holds at once", budgetChangesMeanwhile},
 	}
@@ -400,13 +401,51 @@ func budgetNeverCovers(t *testing.T, s Stores, clock *Clock) {
 // watched is a store of budgets that tells when it has answered a draw, before the one who asked hears.
 type watched struct {
 	limit.BudgetStore
-	answered func()
+	answered func(draws []limit.Draw)
 }
 
 func (w *watched) Draw(ctx context.Context, lease time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
 	out, err := w.BudgetStore.Draw(ctx, lease, draws)
-	w.answered()
+	w.answered(draws)
 	return out, err
+}
+
+func budgetRenews(t *testing.T, s Stores, clock *Clock) {
+	var renewed [][]limit.Draw
+	store := &watched{s.Budgets, func(draws []limit.Draw) { renewed = append(renewed, draws) }}
+	b := limit.NewBudgets(limit.BudgetsConfig{Store: store, Holder: "a", Lease: holding, Now: clock.Now, OnError: func(err error) { t.Error(err) }})
+	idle := limit.Bill{Payer: limit.KeyPayer("idle", "acme"), Budget: key.Budget{Limit: 6400, Period: key.Monthly}}
+	busy := limit.Bill{Payer: limit.KeyPayer("busy", "acme"), Budget: idle.Budget}
+	h, err := b.Reserve(t.Context(), 10, idle)
+	must(t, err)
+	h.Settle(7)
+	held, err := b.Reserve(t.Context(), 10, busy)
+	must(t, err)
+	must(t, b.Run(cancelled())) // Books, and gives back what is not used.
+	got, err := s.Budgets.Balance(t.Context(), idle.Payer, "2026-11")
+	must(t, err)
+	if got != (limit.Balance{Spent: 7}) {
+		t.Errorf("the idle account stands at %+v, want 7 spent and nothing reserved", got)
+	}
+	renewed = nil
+	clock.Advance(holding / 2)
+	must(t, b.Run(cancelled()))
+	for _, draws := range renewed {
+		if len(draws) != 1 || draws[0].Payer != busy.Payer {
+			t.Errorf("a renewal wrote %+v, want the busy account alone", draws)
+		}
+	}
+	clock.Advance(holding / 2)
+	if got, err = s.Budgets.Balance(t.Context(), busy.Payer, "2026-11"); err != nil || got.Reserved != 10 || len(renewed) == 0 {
+		t.Errorf("the busy account stands at %+v, %v after %d renewals, want 10 reserved still", got, err, len(renewed))
+	}
+	held.Settle(0)
+	must(t, b.Run(cancelled()))
+	renewed = nil
+	must(t, b.Run(cancelled()))
+	if len(renewed) != 0 {
+		t.Errorf("idle accounts were written %d times, want never", len(renewed))
+	}
 }
 
 func budgetChangesMeanwhile(t *testing.T, s Stores, clock *Clock) {
@@ -416,7 +455,7 @@ func budgetChangesMeanwhile(t *testing.T, s Stores, clock *Clock) {
 	changed := make(chan struct{})
 	var b *limit.Budgets
 	var draws atomic.Int64
-	s.Budgets = &watched{s.Budgets, func() {
+	s.Budgets = &watched{s.Budgets, func([]limit.Draw) {
 		if draws.Add(1) == 2 { // The first was for the reservation, which took a block in hand.
 			if _, err := b.Reserve(cancelled(), 6, lowered); !errors.Is(err, context.Canceled) {
 				t.Errorf("a reservation beside a booking: got %v, want its context's error", err)
