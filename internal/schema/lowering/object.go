@@ -142,9 +142,9 @@ func (f *fitter) assertAs(l *low, from, to string) {
 
 // members fits the named members (rules R1 and R14). How an optional one travels is decided when the graph is complete.
 func (f *fitter) members(l *low) {
-	taken := map[string]bool{}
+	taken := names{}
 	for _, m := range l.typ.members {
-		taken[m.name] = true
+		taken[m.name] = 1
 	}
 	for _, m := range l.typ.members {
 		if !m.required && m.typ.refuses() {
@@ -175,8 +175,11 @@ func nameRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.'
 }
 
-// alias gives a safe name for one that is not, unique among those taken.
-func alias(name string, taken map[string]bool) string {
+// names are those that are taken, each with the last number that was put behind it to make another of it.
+type names map[string]int
+
+// alias gives a safe name for one that is not, unique among those taken, and takes it.
+func alias(name string, taken names) string {
 	const longest = 48
 	simple := strings.Map(func(r rune) rune {
 		if nameRune(r) {
@@ -187,19 +190,25 @@ func alias(name string, taken map[string]bool) string {
 	if simple = simple[:min(len(simple), longest)]; simple == "" {
 		simple = "p"
 	}
-	unique := simple
-	for n := 2; taken[unique]; n++ {
+	n := taken[simple]
+	if n == 0 {
+		taken[simple] = 1
+		return simple
+	}
+	unique := ""
+	for unique == "" || taken[unique] > 0 {
+		n++
 		unique = simple + "_" + strconv.Itoa(n)
 	}
-	taken[unique] = true
+	taken[simple], taken[unique] = n, 1
 	return unique
 }
 
 // fresh gives a name that no member of a low has.
 func (f *fitter) fresh(l *low, name string) string {
-	taken := map[string]bool{}
+	taken := names{}
 	for _, p := range l.props {
-		taken[p.sent] = true
+		taken[p.sent] = 1
 	}
 	return alias(name, taken)
 }

@@ -225,10 +225,9 @@ func (f *fitter) exclusive(l *low) bool {
 
 // tag names the alternatives: by the definitions they come from, or by their kind and number.
 func (f *fitter) tag(l *low) {
-	taken := map[string]bool{}
+	taken := names{}
 	for i, a := range l.alts {
 		l.tagged = append(l.tagged, alias(tagOf(a, i), taken))
-		taken[l.tagged[i]] = true
 	}
 	l.shape = nil
 }

@@ -13,7 +13,7 @@ type writer struct {
 	*subset
 	bare   bool // without descriptions
 	root   *low
-	names  map[string]bool
+	names  names
 	defs   []value.Member
 	known  map[*low]string
 	texts  map[string]string // names of definitions by their text
@@ -26,7 +26,7 @@ type writer struct {
 
 func newWriter(s *subset, root *low, bare bool) *writer {
 	w := &writer{
-		subset: s, root: root, bare: bare || s.quiet, names: map[string]bool{}, known: map[*low]string{}, texts: map[string]string{}, cycles: map[*low]bool{},
+		subset: s, root: root, bare: bare || s.quiet, names: names{}, known: map[*low]string{}, texts: map[string]string{}, cycles: map[*low]bool{},
 		weight: map[*low]int{},
 	}
 	w.survey(root)
@@ -145,7 +145,6 @@ func (w *writer) reference(l *low) value.Value {
 	name, ok := w.known[l]
 	if !ok {
 		name = alias(nameOf(l), w.names)
-		w.names[name] = true
 		w.known[l] = name
 		depth := w.depth
 		w.depth = 0
@@ -201,7 +200,6 @@ func (w *writer) shared(s value.Value, name string) value.Value {
 	known, ok := w.texts[text]
 	if !ok {
 		known = alias(name, w.names)
-		w.names[known] = true
 		w.texts[text] = known
 		w.defs = append(w.defs, value.Member{Name: known, Value: s})
 	}
