@@ -320,14 +320,16 @@ func TestAnOutageMovesOnAndAFaultOfTheCallerDoesNot(t *testing.T) {
 	if got.Choices[0].Message.Content != "Ho" || w.service.Requests() != 2 {
 		t.Errorf("got %+v after %d calls, want the answer after the second", got, w.service.Requests())
 	}
-	w.service.Queue(providertest.Reply{Fault: providertest.ErrorInside}, providertest.Reply{Text: "Ho"})
+	// Behind the beginning of a stream nobody else can be asked any more.
+	before := w.service.Requests()
+	w.service.Queue(providertest.Reply{Fault: providertest.ErrorInside})
 	a := w.post(chat, fmt.Sprintf(ask, `,"stream":true`))
-	if !strings.Contains(a.body, "Ho") && !strings.Contains(a.body, `"error"`) {
-		t.Errorf("got %s, want an answer or an error", a.body)
+	if !strings.Contains(a.body, `"error"`) || strings.Contains(a.body, "[DONE]") || w.service.Requests() != before+1 {
+		t.Errorf("got %s after %d calls, want the error that came in the stream, and one call", a.body, w.service.Requests()-before)
 	}
 	said := `{"error":{"message":"Unknown parameter: 'foo'.","type":"invalid_request_error","param":"foo","code":"unknown_parameter"}}`
 	w.service.Queue(providertest.Reply{Status: 400, Body: said})
-	before := w.service.Requests()
+	before = w.service.Requests()
 	if a := w.post(chat, fmt.Sprintf(ask, `,"foo":1`)); a.status != 400 || a.body != said {
 		t.Errorf("got %d %s, want the service's own words", a.status, a.body)
 	}
