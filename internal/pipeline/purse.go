@@ -40,9 +40,11 @@ const (
 	frame, turn = 64, 8
 	// imageTokens is above what most services count for an image of usual size (2026-11: 258 a tile at Gemini, to 1,600 at Anthropic, to 1,100 at OpenAI).
 	imageTokens = 2000
-	// mostImage is the most that models count for an image (2026-11): 16,384 is the bound of Qwen's, 63 of Gemini's tiles are within it; others stay below 5,000.
+	// mostImage bounds what is reserved for an image: 16,384 is said to be the bound of Qwen's models, and 63 tiles of Gemini's are within it. Services publish no
+	// bound for every model, so a model that counts more is booked at what it says, above what was reserved.
 	mostImage = 16_384
-	// mostOfMini is the most of gpt-4o-mini, which counts images at 33 times the tokens of gpt-4o: 2,833, and 5,667 for each of at most 8 tiles (2026-11).
+	// mostOfMini is for gpt-4o-mini, which counts images at 33 times the tokens of gpt-4o: 2,833, and 5,667 for each of at most 8 tiles (2026-11). It is known by its
+	// name; a deployment under another one is not.
 	mostOfMini = 2833 + 8*5667
 )
 
