@@ -48,7 +48,7 @@ func TestRefusalsAtTheSameTimeTakeOutOneMode(t *testing.T) {
 			}
 		})
 	}
-	for h.service.InFlight() < callers {
+	for h.service.InFlight() < callers || h.service.Queued() > 0 { // Each has its refusal, so that none is left for a second attempt.
 		time.Sleep(time.Millisecond) //nolint:forbidigo // The service is real, so its clock is too.
 	}
 	close(hold)

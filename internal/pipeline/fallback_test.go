@@ -266,9 +266,10 @@ func TestASecondCandidateIsAskedWhereTheFirstIsSlow(t *testing.T) {
 	ch.services[0].Queue(providertest.Reply{Text: `{"n":1}`, Hold: late})
 	ch.services[1].Queue(providertest.Reply{Status: 503})
 	go func() {
-		for ch.services[1].Requests() < 2 {
+		for ch.services[1].Requests() < 2 || ch.services[1].InFlight() > 0 {
 			time.Sleep(time.Millisecond) //nolint:forbidigo // The service is real, so its clock is too.
 		}
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // As above, from the service to the caller.
 		close(late)
 	}()
 	b := ch.must(t, `{"prompt":"another","schema":`+small+`,"options":{"routing":"cost"}}`)
