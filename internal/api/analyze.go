@@ -15,22 +15,11 @@ import (
 
 // analyze is POST /v1/analyze: one prompt to one validated result.
 func (s *Server) analyze(c *call) error {
-	admission, err := s.admitPrompt(c)
+	in, err := s.admitPrompt(c)
 	if err != nil {
 		return err
 	}
-	if c.clientID, err = clientRequestID(c.r); err != nil {
-		return err
-	}
-	name, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	raw, err := c.raw()
-	if err != nil {
-		return err
-	}
-	v, err := body.Decode(raw)
+	v, err := body.Decode(in.raw)
 	if err != nil {
 		return err
 	}
@@ -40,10 +29,10 @@ func (s *Server) analyze(c *call) error {
 	}
 	q.ClientRequestID = c.clientID
 	if q.Stream {
-		return s.analyzeStream(c, admission, q, name, raw)
+		return s.analyzeStream(c, in.admission, q, in.name, in.raw)
 	}
-	return c.once(name, raw, func(ctx context.Context) (idempotency.Response, error) {
-		answer, err := s.deps.Pipeline.Run(ctx, admission, q)
+	return c.once(in.name, in.raw, func(ctx context.Context) (idempotency.Response, error) {
+		answer, err := s.deps.Pipeline.Run(ctx, in.admission, q)
 		if err != nil {
 			return idempotency.Response{}, c.failed(err)
 		}

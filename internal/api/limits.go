@@ -1,20 +1,36 @@
 package api
 
 import (
+	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/pipeline"
 )
 
-// admitPrompt takes a place for one prompt, which is given back when the request has been answered, and counts it against the caller's limits.
-func (s *Server) admitPrompt(c *call) (pipeline.Admission, error) {
-	leave, err := s.deps.Pipeline.Enter(c.r.Context(), c.caller)
-	if err != nil {
-		return pipeline.Admission{}, err
+// prompted is a request with one prompt that was let in: its admission, the name of its idempotency key, and its body.
+type prompted struct {
+	admission pipeline.Admission
+	name      idempotency.Name
+	raw       []byte
+}
+
+// admitPrompt takes a place for one prompt, which is given back when the request has been answered, counts it against the caller's limits, and reads it.
+func (s *Server) admitPrompt(c *call) (p prompted, err error) {
+	if c.leave, err = s.deps.Pipeline.Enter(c.r.Context(), c.caller); err != nil {
+		return p, err
 	}
-	c.leave = leave
-	admission, err := s.deps.Pipeline.Admit(c.r.Context(), c.caller, 1)
-	limitHeaders(c, admission)
-	return admission, err
+	p.admission, err = s.deps.Pipeline.Admit(c.r.Context(), c.caller, 1)
+	limitHeaders(c, p.admission)
+	if err != nil {
+		return p, err
+	}
+	if c.clientID, err = clientRequestID(c.r); err != nil {
+		return p, err
+	}
+	if p.name, err = idempotencyKey(c); err != nil {
+		return p, err
+	}
+	p.raw, err = c.raw()
+	return p, err
 }
 
 // limitHeaders says what is left of the caller's limits. They stand on refusals too: those counted, or say why nothing counts any more.

@@ -23,46 +23,35 @@ func (s *Server) responses(c *call) error { return s.dropIn(c, dialect.Responses
 
 // dropIn answers a request in a format of OpenAI's: by the pipeline where the answer has a schema, else by the relay.
 func (s *Server) dropIn(c *call, format dialect.Format) error {
-	admission, err := s.admitPrompt(c)
+	in, err := s.admitPrompt(c)
 	if err != nil {
 		return err
 	}
-	if c.clientID, err = clientRequestID(c.r); err != nil {
-		return err
-	}
-	name, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	raw, err := c.raw()
-	if err != nil {
-		return err
-	}
-	q, err := dropin.Read(format, raw, s.deps.Settings().Defaults)
+	q, err := dropin.Read(format, in.raw, s.deps.Settings().Defaults)
 	if err != nil {
 		return err
 	}
 	c.words.schemaAt = q.SchemaAt()
 	q.Prompt.ClientRequestID = c.clientID
-	run := func(ctx context.Context) (idempotency.Response, error) { return s.validated(ctx, c, admission, q) }
+	run := func(ctx context.Context) (idempotency.Response, error) { return s.validated(ctx, c, in.admission, q) }
 	switch {
 	case q.Form == dropin.Free && q.Stream:
 		run = func(ctx context.Context) (idempotency.Response, error) {
-			return s.relayStream(ctx, c, q, name.Key != "")
+			return s.relayStream(ctx, c, q, in.name.Key != "")
 		}
 	case q.Form == dropin.Free:
 		run = func(ctx context.Context) (idempotency.Response, error) { return s.relay(ctx, c, q) }
 	case q.Stream:
 		run = func(ctx context.Context) (idempotency.Response, error) {
-			return s.validatedStream(ctx, c, admission, q, name.Key != "")
+			return s.validatedStream(ctx, c, in.admission, q, in.name.Key != "")
 		}
 	default:
-		return c.once(name, raw, run)
+		return c.once(in.name, in.raw, run)
 	}
 	if !q.Stream {
-		return c.once(name, raw, run)
+		return c.once(in.name, in.raw, run)
 	}
-	kept, replayed, err := c.work(name, raw, run)
+	kept, replayed, err := c.work(in.name, in.raw, run)
 	if err != nil || !replayed {
 		return err // What there was to say is out.
 	}

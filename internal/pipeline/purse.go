@@ -137,8 +137,11 @@ func (y *Payment) holdMoney(ctx context.Context) error {
 			bills = append(bills, limit.Bill{Payer: b.payer, Budget: *b.budget})
 		}
 	}
-	if len(bills) == 0 || y.purse.budgets == nil {
+	switch {
+	case len(bills) == 0:
 		return nil
+	case y.purse.budgets == nil: // A budget that nobody keeps lets nothing through.
+		return fault.New(fault.Internal, "a budget is to be held and none is kept")
 	}
 	most := y.model.Price.Most(y.expected.most(y.model.Name), y.expected.Output)
 	if !most.Known {

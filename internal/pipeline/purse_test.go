@@ -273,3 +273,14 @@ func TestTeamCountsRequestsOfAllItsKeys(t *testing.T) {
 		t.Errorf("TeamAllowance = %+v, %v, want no requests left", left, err)
 	}
 }
+
+// A caller with a budget is not let through where nobody would keep it.
+func TestABudgetThatNobodyKeepsLetsNothingThrough(t *testing.T) {
+	t.Parallel()
+	p := newPurse()
+	p.budgets = nil
+	who := &key.Caller{Key: "key_1", Team: "acme", Budget: &key.Budget{Limit: 1e9, Period: key.Daily}}
+	if _, err := p.Open(t.Context(), who, &provider.Model{Name: "m", Price: price()}, Expected{Bytes: 300, Output: 100}); err == nil {
+		t.Error("the call was let through")
+	}
+}
