@@ -122,6 +122,13 @@ func (s Standing) Left() key.Nanos { return max(0, s.Limit-s.Spent-s.Reserved) }
 // Standing reads how a budget stands, with what this process has not booked yet; a block that it has in hand counts as left.
 func (b *Budgets) Standing(ctx context.Context, bill Bill) (Standing, error) {
 	span := SpanOf(bill.Period, b.cfg.Now())
+	// While nobody draws, what the store has booked and what this process takes for booked is the same: nothing is missing, nothing counts twice.
+	select {
+	case b.drawing <- struct{}{}:
+		defer func() { <-b.drawing }()
+	case <-ctx.Done():
+		return Standing{}, ctx.Err()
+	}
 	balance, err := b.cfg.Store.Balance(ctx, bill.Payer, span.Label)
 	if err != nil {
 		return Standing{}, err
