@@ -29,6 +29,13 @@ func dialects() []dialect.Dialect {
 	}
 }
 
+// engines are the stores that database.url may name.
+func engines() []engine {
+	return []engine{
+		{"sqlite", openSQLite},
+	}
+}
+
 func dialectNamed(name string) (dialect.Dialect, bool) {
 	all := dialects()
 	i := slices.IndexFunc(all, func(d dialect.Dialect) bool { return d.Name() == name })
@@ -44,12 +51,16 @@ func Adapters() config.Adapters {
 	for _, d := range dialects() {
 		names = append(names, d.Name())
 	}
+	var databases []string
+	for _, e := range engines() {
+		databases = append(databases, e.scheme)
+	}
 	return config.Adapters{
 		Dialects:   names,
 		Profiles:   lowering.Names(),
 		AuthTypes:  authTypes(),
 		Strategies: router.Names(),
-		Databases:  []string{"sqlite"},
+		Databases:  databases,
 		Caches:     []string{"memory"},
 		Brokers:    []string{"embedded"},
 		Inert: []string{

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +36,6 @@ import (
 	"github.com/promptd/promptd/internal/provider/googletoken"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
-	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -61,7 +59,7 @@ type App struct {
 
 	seen      *observe.Telemetry
 	log       *slog.Logger
-	db        *sqlite.DB
+	db        *kept
 	verifier  *key.Verifier
 	pool      *provider.Pool
 	learned   *router.Learned
@@ -128,10 +126,10 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	if a.db, err = openStore(ctx, &c, a.seen.Metrics); err != nil {
 		return nil, err
 	}
-	a.atEnd("store", func(context.Context) error { return a.db.Close() })
+	a.atEnd("store", func(context.Context) error { return a.db.close() })
 
-	if a.verifier, err = key.NewVerifier(ctx, a.db.Keys(), key.VerifierConfig{
-		DefaultRateLimitPerHour: c.Auth.DefaultRateLimitPerHour, Teams: a.db.Teams(), OnError: a.complain("keys could not be read"),
+	if a.verifier, err = key.NewVerifier(ctx, a.db.keys, key.VerifierConfig{
+		DefaultRateLimitPerHour: c.Auth.DefaultRateLimitPerHour, Teams: a.db.teams, OnError: a.complain("keys could not be read"),
 	}); err != nil {
 		return nil, err
 	}
@@ -144,16 +142,16 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	a.own("cache", answers.Run)
 	a.seen.Metrics.WatchCache(cacheFigures(answers))
 
-	history := usage.NewLog(a.db.History(), usage.LogConfig{
+	history := usage.NewLog(a.db.history, usage.LogConfig{
 		StorePrompts: c.Privacy.StorePrompts, OnError: a.complain("the history could not be written"),
 		OnWrite: func(records int, _ time.Duration) { a.written.Add(int64(records)) },
 	})
 	a.own("history", history.Run)
 	a.watchHistory(history)
-	retention := &usage.Retention{Store: a.db.History(), Days: c.Privacy.RetentionDays, OnError: a.complain("old history could not be deleted")}
+	retention := &usage.Retention{Store: a.db.history, Days: c.Privacy.RetentionDays, OnError: a.complain("old history could not be deleted")}
 	a.own("retention", retention.Run)
 
-	once := idempotency.New(a.db.Idempotency(), idempotency.Config{OnError: a.complain("an idempotency key could not be kept")})
+	once := idempotency.New(a.db.idempotency, idempotency.Config{OnError: a.complain("an idempotency key could not be kept")})
 	a.own("idempotency", once.Run)
 
 	counted := limits.New(limits.Config{})
@@ -183,7 +181,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	compiled := schema.NewCache(0)
 	schemas := a.register(compiled, answers)
 	templates := a.library(schemas, answers)
-	sealing, err := stateKey(c.DataDir)
+	sealing, err := a.db.states(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +196,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	a.atEnd("pipeline", func(context.Context) error { a.pipe.Close(); return nil })
 
 	if a.server, err = api.New(api.Deps{
-		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Learned: a.learned, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.Keys(), Changed: a.verifier.Refresh}, Teams: &key.TeamKeeper{Store: a.db.Teams(), Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.History(), Recorded: history,
+		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Learned: a.learned, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.keys, Changed: a.verifier.Refresh}, Teams: &key.TeamKeeper{Store: a.db.teams, Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.history, Recorded: history,
 		Cache: answers, Limiter: counted, Door: a.door, Idempotency: once, Watch: watch{a.seen}, Metrics: a.seen.Metrics.Handler(),
 		Checks: a.checks(), Log: a.log, NewID: newID, Settings: func() api.Settings { return a.settings.Load().api }, Version: env.Version,
 	}); err != nil {
@@ -221,25 +219,6 @@ func (a *App) own(name string, run func(context.Context) error) {
 // complain gives a function that logs an error.
 func (a *App) complain(what string) func(error) {
 	return func(err error) { a.log.Error(what, slog.Any("error", err)) }
-}
-
-// storeFile is the embedded store's file in data_dir.
-const storeFile = "promptd.db"
-
-func openStore(ctx context.Context, c *config.Config, m *observe.Metrics) (*sqlite.DB, error) {
-	if name := c.Database.URL.Opaque(); name != storeFile {
-		f := fault.New(fault.InvalidRequest, "database.url names the file %s; the embedded store's is always %s", name, storeFile)
-		f.Remediation = "Write sqlite:" + storeFile + ", and name its folder with data_dir."
-		return nil, f
-	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.DataDir, Exclusive: true, Observe: m.Query})
-	if errors.Is(err, sqlite.ErrInUse) {
-		dir, _ := filepath.Abs(c.DataDir) //nolint:errcheck // The relative path serves as well.
-		f := fault.New(fault.Overloaded, "another promptd works in %s", dir).Because(err)
-		f.Remediation = "Stop it, or give this one a folder of its own with --data-dir."
-		return nil, f
-	}
-	return db, err
 }
 
 func cacheFigures(t *memory.Tier) (entries, size func() float64) {
@@ -302,7 +281,7 @@ func (a *App) runLocal(ctx context.Context) error {
 
 // checks are what the health report asks.
 func (a *App) checks() []api.Check {
-	list := []api.Check{{Name: "store", Needed: true, Ready: a.db.Ping}}
+	list := []api.Check{{Name: "store", Needed: true, Ready: a.db.ping}}
 	if a.local != nil {
 		list = append(list, api.Check{Name: "local_model", Ready: a.local.ready})
 	}

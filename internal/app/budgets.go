@@ -12,7 +12,7 @@ import (
 // budgets makes what holds keys and teams to their budgets. It says what happens to them in the log and in metrics; webhooks read the store's alerts.
 func (a *App) budgets() *limit.Budgets {
 	b := limit.NewBudgets(limit.BudgetsConfig{
-		Store: a.db.Budgets(), Holder: uuid.NewString(), OnError: a.complain("what was spent of budgets could not be booked yet"),
+		Store: a.db.budgets, Holder: uuid.NewString(), OnError: a.complain("what was spent of budgets could not be booked yet"),
 		OnAlert: a.budgetAlert, OnBalance: a.budgetMoved,
 		OnEnd: func(p limit.Payer) { a.seen.Metrics.BudgetEnded(p.Kind, p.ID) },
 	})

@@ -10,7 +10,7 @@ import (
 func (a *App) learn(ctx context.Context) error {
 	a.learned = router.NewLearned()
 	a.router = router.New(router.Config{Learned: a.learned})
-	keeper := &router.Keeper{Learned: a.learned, Store: a.db.Learned(), OnError: a.complain("what was learned could not be written")}
+	keeper := &router.Keeper{Learned: a.learned, Store: a.db.learned, OnError: a.complain("what was learned could not be written")}
 	a.own("learned", keeper.Run)
 	return keeper.Load(ctx)
 }

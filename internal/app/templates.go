@@ -14,7 +14,7 @@ import (
 // library makes the library of templates, whose bound schemas may be registered ones. What is withdrawn leaves the answers' cache.
 func (a *App) library(schemas *registry.Registry, answers cache.Tier) *template.Library {
 	l := template.New(template.Config{
-		Store: a.db.Templates(), OnError: a.complain("the templates could not be read"),
+		Store: a.db.templates, OnError: a.complain("the templates could not be read"),
 		Limits: func() schema.Limits { return schema.Limits{Bytes: a.settings.Load().pipeline.SchemaBytes} },
 		Bound: func(ctx context.Context, team key.TeamID, ref string) error {
 			_, err := schemas.Resolve(ctx, team, ref)
