@@ -17,7 +17,7 @@ func levels() [][]string {
 		{"internal/limit", "internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage"},
 		{"internal/schema/lowering", "internal/schema/compat", "internal/schema/infer", "internal/repair/damage", "internal/provider/providertest/instance"},
 		{"internal/dialect", "internal/schema/lint", "internal/schema/missing", "internal/shelf"},
-		{"internal/prompt", "internal/provider", "internal/registry"},
+		{"internal/prompt", "internal/provider", "internal/registry", "internal/delivery"},
 		{"internal/template"},
 		{"internal/router"},
 		{"internal/pipeline"},
