@@ -29,10 +29,11 @@ type Store interface {
 	// the last day for the same hash gives the first job; for another hash its own error is ErrConflict. Jobs of one call may share a key.
 	Submit(ctx context.Context, list []Submission) ([]Submitted, error)
 	// Begin keeps a job whose items follow by Append, under numbers that the caller counts on, and that nobody sees before Seal has made it Pending. Append of numbers that
-	// are there changes nothing. Seal is the acknowledgement; it answers as Submit does. An upload to which nothing was added for a time is deleted by Reap.
+	// are there changes nothing. Seal is the acknowledgement; it answers as Submit does, by the hash that is known by then. An upload to which nothing was added for a
+	// time is deleted by Reap.
 	Begin(ctx context.Context, s Submission) error
 	Append(ctx context.Context, id ID, items []Item) error
-	Seal(ctx context.Context, id ID, total int) (Submitted, error)
+	Seal(ctx context.Context, id ID, total int, hash [32]byte) (Submitted, error)
 
 	Queue
 	Reader
@@ -78,7 +79,8 @@ type Reader interface {
 	EndedItems(ctx context.Context, reach key.Reach, id ID, afterSeq, limit int) ([]Item, error)
 }
 
-// Submission is a job with its items as it is handed in.
+// Submission is a job with its items as it is handed in. The store sets what goes by its clock: CreatedAt, a zero RunAt to the same instant, and a zero Deadline to
+// Patience behind RunAt. It counts Progress.Total, and sets the items' RunAt to the job's.
 type Submission struct {
 	Job   Job
 	Items []Item
@@ -86,6 +88,9 @@ type Submission struct {
 	Idempotency string
 	Hash        [32]byte
 }
+
+// Patience is the time between RunAt and Deadline where the caller gives none.
+const Patience = 24 * time.Hour
 
 // Submitted is what became of one submission.
 type Submitted struct {
