@@ -24,7 +24,7 @@ func (b *Budgets) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 			defer cancel()
-			// What was not used since the renewal before is given back: after the second that is all.
+			// What is beyond the pace since the renewal before is given back: after the second that is all.
 			b.report(errors.Join(b.book(last, true), b.book(last, true)))
 			return nil
 		}
@@ -53,8 +53,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// book writes what was spent. A renewal writes every account that has something in hand, and gives back the blocks of those that were not used since the one
-// before.
+// book writes what was spent. A renewal writes every account that has something in hand, and gives back what lies beyond its pace since the one before.
 func (b *Budgets) book(ctx context.Context, renewal bool) error {
 	b.drawing <- struct{}{}
 	defer func() { <-b.drawing }()
@@ -78,8 +77,11 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, a := range b.accounts {
-		if renewal && !a.used || !now.Before(a.span.End) {
-			a.block -= max(0, a.free()) // Given back: the next draw keeps what is held alone.
+		switch free := max(0, a.free()); {
+		case !now.Before(a.span.End):
+			a.block -= free // Given back: the next draw keeps what is held alone.
+		case renewal:
+			a.block -= max(0, free-(a.spent-a.before))
 		}
 		if renewal && !a.idle() || a.spent != a.booked {
 			list = append(list, a)
@@ -88,7 +90,7 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 			over = append(over, a)
 		}
 		if renewal {
-			a.used = false
+			a.before = a.spent
 		}
 	}
 	return list, over

@@ -14,9 +14,9 @@ import (
 
 // The times of budgets.
 const (
-	// DefaultLease is how long money stays reserved for a process that has died.
+	// DefaultLease is how long what a process holds stays reserved without a sign of life. Behind it what it held counts as spent: its calls may have been made.
 	DefaultLease = time.Minute
-	// bookEvery bounds how often a process writes what was spent: what it spent in the last moment before it was killed is lost, and no more.
+	// bookEvery bounds how often a process writes what was spent.
 	bookEvery = 50 * time.Millisecond
 	// askAgain is how long a refusal by the store holds: other processes may have given money back since.
 	askAgain = time.Second
@@ -27,8 +27,8 @@ const (
 	forgetEvery = time.Hour
 )
 
-// blockShare is the part of a budget that a process takes in hand at a time, so that most reservations cost no write. Little is left over near the end: where
-// a block is not to be had, what is left is.
+// blockShare is the part of a budget that a process takes in hand at most, so that most reservations cost no write. It takes no more than it has lately used, since
+// what it holds counts as spent if it dies. Little is left over near the end: where a block is not to be had, what is left is.
 const blockShare = 64
 
 // BudgetsConfig is what Budgets are made from.
@@ -88,8 +88,12 @@ type account struct {
 	// refused is until when the store is not asked again for more than left.
 	refused time.Time
 	left    key.Nanos
-	used    bool // since the last renewal
+	// before is what was spent at the last renewal.
+	before key.Nanos
 }
+
+// pace is what calls have used since the last renewal, those under way included.
+func (a *account) pace() key.Nanos { return a.spent - a.before + a.held }
 
 // idle says that the store has nothing to hear: there is nothing in hand here, nor a lease of it there.
 func (a *account) idle() bool { return a.block == 0 && a.leased == 0 && a.spent == a.booked }
@@ -189,7 +193,6 @@ func (b *Budgets) inHand(bill *Bill, amount key.Nanos) (a *account, ok bool, err
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a = b.account(bill, now)
-	a.used = true
 	switch free := a.free(); {
 	case amount <= free:
 		a.held += amount
@@ -227,7 +230,7 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 		have := max(0, a.free())
 		draws[i] = Draw{Payer: a.payer, Period: a.span.Label, Holder: a.holder, Limit: a.limit, Spent: a.spent, Keep: a.held, Have: have, Want: have}
 		if i == 0 && least > 0 {
-			draws[i].Least, draws[i].Want = least, max(have, least+a.limit/blockShare)
+			draws[i].Least, draws[i].Want = least, max(have, least+min(a.pace(), a.limit/blockShare))
 		}
 	}
 	b.mu.Unlock()

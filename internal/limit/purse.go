@@ -86,7 +86,7 @@ type Drawn struct {
 
 // Balance is the state of a budget.
 type Balance struct {
-	// Spent is what is booked, Reserved what processes hold beyond it: for calls under way, and in hand.
+	// Spent is what is booked, with what processes held that were not heard of in time; Reserved is what the others hold beyond it: for calls under way, and in hand.
 	Spent, Reserved key.Nanos
 }
 
@@ -126,9 +126,9 @@ func (d *Draw) Due(spent key.Nanos, refused bool) []int {
 
 // BudgetStore keeps budgets. All methods can be called concurrently. The clock that leases run by is the store's.
 type BudgetStore interface {
-	// Draw answers each draw, in one transaction: all of it or nothing. What a holder has is its lease until that time after now; a lease that has
-	// lapsed counts no more, so that what a dead process held is there again, and is as good as ever when its holder draws again. Alerts are kept
-	// in the same transaction.
+	// Draw answers each draw, in one transaction: all of it or nothing. What a holder has is its lease until that time after now. What is held by a lease that has
+	// lapsed counts as spent: a process that died has made calls with it that nobody booked, for all one knows, and never is less charged than was used. When its
+	// holder draws again, after it hung, it counts as before. Alerts are kept in the same transaction.
 	Draw(ctx context.Context, lease time.Duration, draws []Draw) ([]Drawn, error)
 	// Balance reads one budget's state; one that nobody has drawn on is empty.
 	Balance(ctx context.Context, p Payer, period string) (Balance, error)

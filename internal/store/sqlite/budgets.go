@@ -23,8 +23,9 @@ const (
 	bookedBudget = `SELECT booked FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder = $4`
 	bookBudget   = `INSERT INTO budgets (kind, id, period, spent, updated_at) VALUES ($1, $2, $3, $4, $5)
 	ON CONFLICT (kind, id, period) DO UPDATE SET spent = spent + excluded.spent, updated_at = excluded.updated_at RETURNING spent`
-	othersBudget = `SELECT coalesce(sum(amount), 0) FROM budget_leases
-	WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4 AND lease_until > $5`
+	// Of others: what is leased, and what leases that have lapsed have left, which counts as spent.
+	othersBudget = `SELECT coalesce(sum(CASE WHEN lease_until > $5 THEN amount ELSE 0 END), 0), coalesce(sum(CASE WHEN lease_until > $5 THEN 0 ELSE amount END), 0)
+	FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4`
 	leaseBudget = `INSERT OR REPLACE INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	alertBudget = `INSERT INTO budget_alerts (kind, payer, team, period, threshold, limit_nanos, spent, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 	ON CONFLICT (kind, payer, period, threshold) DO NOTHING RETURNING id`
@@ -49,7 +50,7 @@ func (b *Budgets) Draw(ctx context.Context, lease time.Duration, draws []limit.D
 }
 
 func drawOne(ctx context.Context, tx *sql.Tx, now, until time.Time, d *limit.Draw, out *limit.Drawn) error {
-	var booked, spent, others int64
+	var booked, spent, others, lapsed int64
 	err := tx.QueryRowContext(ctx, bookedBudget, d.Kind, d.ID, d.Period, d.Holder).Scan(&booked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
@@ -58,9 +59,10 @@ func drawOne(ctx context.Context, tx *sql.Tx, now, until time.Time, d *limit.Dra
 	if err := tx.QueryRowContext(ctx, bookBudget, d.Kind, d.ID, d.Period, more, now.UnixMicro()).Scan(&spent); err != nil {
 		return err
 	}
-	if err := tx.QueryRowContext(ctx, othersBudget, d.Kind, d.ID, d.Period, d.Holder, now.UnixMicro()).Scan(&others); err != nil {
+	if err := tx.QueryRowContext(ctx, othersBudget, d.Kind, d.ID, d.Period, d.Holder, now.UnixMicro()).Scan(&others, &lapsed); err != nil {
 		return err
 	}
+	spent += lapsed
 	var refused bool
 	out.Granted, refused = d.Grant(d.Limit - key.Nanos(spent) - key.Nanos(others) - d.Keep)
 	mine := d.Keep + out.Granted
@@ -88,7 +90,8 @@ func alertOne(ctx context.Context, tx *sql.Tx, now time.Time, threshold int, d *
 	return err
 }
 
-const readBudget = `SELECT coalesce((SELECT spent FROM budgets WHERE kind = $1 AND id = $2 AND period = $3), 0),
+const readBudget = `SELECT coalesce((SELECT spent FROM budgets WHERE kind = $1 AND id = $2 AND period = $3), 0) +
+	(SELECT coalesce(sum(amount), 0) FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND lease_until <= $4),
 	(SELECT coalesce(sum(amount), 0) FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND lease_until > $4)`
 
 // Balance reads one budget's state.

@@ -20,14 +20,14 @@ func budgetContracts() []contract {
 	return []contract{
 		{"a draw grants what is wanted, what is left, or what is in hand", budgetGrants},
 		{"what is booked twice counts once", budgetBooksOnce},
-		{"a lease that has lapsed is there again, and what was spent stays", budgetLapses},
+		{"what a lease held that has lapsed counts as spent, until its holder wakes", budgetLapses},
 		{"payers and periods are apart", budgetsAreApart},
 		{"alerts are raised once in a period", budgetAlerts},
 		{"draws are made together or not at all", budgetDrawsTogether},
 		{"what nobody touches is forgotten", budgetForgets},
 		{"holders never reserve more than the budget", budgetHolders},
 		{"parallel calls of several processes never overspend", budgetOverspend},
-		{"a process that dies leaves what it spent and loses what it held", budgetDeath},
+		{"what a process held that dies counts as spent", budgetDeath},
 		{"a new period begins with the whole budget", budgetPeriods},
 		{"a clock that was set back books all the same", budgetClockSetBack},
 		{"a call dearer than the whole budget is told so", budgetNeverCovers},
@@ -91,23 +91,24 @@ func budgetBooksOnce(t *testing.T, s Stores, _ *Clock) {
 
 func budgetLapses(t *testing.T, s Stores, clock *Clock) {
 	dead, other := sampleDraw(), sampleDraw()
-	dead.Spent, dead.Keep, dead.Want = 100, 300, 600
+	dead.Spent, dead.Keep, dead.Want = 100, 300, 400
 	draw(t, s, "dead", dead)
-	other.Want, other.Least = 900, 1
-	if got := draw(t, s, "other", other); got.Granted != 0 {
-		t.Errorf("beside the lease: got %+v, want nothing", got)
+	other.Want, other.Least = 900, 300
+	if got := draw(t, s, "other", other); got.Granted != 0 || got.Balance != (limit.Balance{Spent: 100, Reserved: 700}) {
+		t.Errorf("beside the lease: got %+v, want nothing of the 200 that are left", got)
 	}
 	clock.Advance(holding)
 	got, err := s.Budgets.Balance(t.Context(), dead.Payer, dead.Period)
 	must(t, err)
-	if got != (limit.Balance{Spent: 100}) {
-		t.Errorf("after the lease: got %+v, want 100 spent and nothing reserved", got)
+	if got != (limit.Balance{Spent: 800}) {
+		t.Errorf("after the lease: got %+v, want 800 spent and nothing reserved", got)
 	}
-	if got := draw(t, s, "other", other); got.Granted != 900 {
-		t.Errorf("after the lease: got %+v, want 900", got)
+	other.Least = 1
+	if got := draw(t, s, "other", other); got.Granted != 200 || got.Balance != (limit.Balance{Spent: 800, Reserved: 200}) {
+		t.Errorf("after the lease: got %+v, want the 200 that are left", got)
 	}
 	dead.Spent, dead.Keep, dead.Want = 150, 20, 0 // It only slept.
-	if got := draw(t, s, "dead", dead); got.Balance != (limit.Balance{Spent: 150, Reserved: 920}) {
+	if got := draw(t, s, "dead", dead); got.Balance != (limit.Balance{Spent: 150, Reserved: 220}) {
 		t.Errorf("a holder that wakes: got %+v, want 50 more booked, and what it holds", got)
 	}
 }
@@ -318,13 +319,22 @@ func budgetDeath(t *testing.T, s Stores, clock *Clock) {
 	if f := fault.Of(err); f.RetryAfter <= 0 || f.Remediation == "" {
 		t.Errorf("got %+v, want a time and a remedy", f)
 	}
+	held, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11-24")
+	must(t, err)
+	if held.Spent != 300 || held.Reserved < 600 || held.Reserved > 600+1000/64 {
+		t.Errorf("before the lease ends: got %+v, want 300 spent, and no more held than the call and the most that is taken in hand", held)
+	}
 	clock.Advance(holding)
-	h, err := next.Reserve(t.Context(), 700, bill)
+	got, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11-24")
+	must(t, err)
+	if got != (limit.Balance{Spent: held.Spent + held.Reserved}) {
+		t.Errorf("after the lease: got %+v, want all of it spent", got)
+	}
+	h, err := next.Reserve(t.Context(), 1000-got.Spent, bill)
 	must(t, err)
 	h.Settle(0)
-	if _, err := next.Reserve(t.Context(), 701, bill); !fault.Is(err, fault.BudgetExceeded) {
-		t.Errorf("more than 300 of 1000 leave: got %v, want BUDGET_EXCEEDED", err)
-	}
+	_, err = next.Reserve(t.Context(), 1001-got.Spent, bill)
+	wantCode(t, "more than the dead process has left", err, fault.BudgetExceeded)
 }
 
 func budgetPeriods(t *testing.T, s Stores, clock *Clock) {
