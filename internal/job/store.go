@@ -41,7 +41,7 @@ type Store interface {
 	// Cancel ends a job and every item that has not ended, at once: whoever holds one has lost its lease. The event is written in the same transaction.
 	// A job that is over is ErrFinal and given as it is.
 	Cancel(ctx context.Context, reach key.Reach, id ID) (Job, error)
-	// Retry makes the failed and cancelled items of a job that is over pending again, as its next run. ErrNotFinal where it is not over, ErrFinal where nothing
+	// Retry makes the failed and cancelled items of a job that is over pending again, as its next run: due at once, and with a deadline Patience from now. ErrNotFinal where it is not over, ErrFinal where nothing
 	// failed or the results are gone.
 	Retry(ctx context.Context, reach key.Reach, id ID) (Job, error)
 	// Reap does a portion of what is due by time, and says what: items whose lease has ended are pending again, or failed where they were taken Policy.MostAttempts times (poison: such an item must
