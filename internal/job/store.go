@@ -16,6 +16,8 @@ var (
 	ErrLeaseLost = errors.New("job: lease lost")
 	// ErrConflict says that the idempotency key was used for something else.
 	ErrConflict = errors.New("job: idempotency key used for another body")
+	// ErrIncomplete says that items of an upload are missing.
+	ErrIncomplete = errors.New("job: items of the upload are missing")
 	// ErrFinal says that the job is over, ErrNotFinal that it is not.
 	ErrFinal    = errors.New("job: already over")
 	ErrNotFinal = errors.New("job: not over yet")
@@ -29,8 +31,8 @@ type Store interface {
 	// the last day for the same hash gives the first job; for another hash its own error is ErrConflict. Jobs of one call may share a key.
 	Submit(ctx context.Context, list []Submission) ([]Submitted, error)
 	// Begin keeps a job whose items follow by Append, under numbers that the caller counts on, and that nobody sees before Seal has made it Pending. Append of numbers that
-	// are there changes nothing. Seal is the acknowledgement; it answers as Submit does, by the hash that is known by then. An upload to which nothing was added for a
-	// time is deleted by Reap.
+	// are there changes nothing. Seal is the acknowledgement; it answers as Submit does, by the hash that is known by then, and ErrIncomplete where not each of the numbers
+	// from 0 to total is there once. An upload to which nothing was added for a time is deleted by Reap; then Append and Seal are ErrNotFound.
 	Begin(ctx context.Context, s Submission) error
 	Append(ctx context.Context, id ID, items []Item) error
 	Seal(ctx context.Context, id ID, total int, hash [32]byte) (Submitted, error)
@@ -72,7 +74,7 @@ type Queue interface {
 // Reader is the part of the store that callers' questions are answered from.
 type Reader interface {
 	Job(ctx context.Context, reach key.Reach, id ID) (Job, error)
-	// Jobs lists the newest first.
+	// Jobs lists the newest first, without Request.
 	Jobs(ctx context.Context, reach key.Reach, f Filter) (list []Job, next Cursor, err error)
 	// Items gives up to limit items by number, from a number on; EndedItems those that have ended, in the order of their ends, after a place in it.
 	Items(ctx context.Context, reach key.Reach, id ID, from, limit int) ([]Item, error)
@@ -89,8 +91,16 @@ type Submission struct {
 	Hash        [32]byte
 }
 
-// Patience is the time between RunAt and Deadline where the caller gives none.
-const Patience = 24 * time.Hour
+// The times of a job that the store keeps (product.md section 3).
+const (
+	// Patience is the time between RunAt and Deadline where the caller gives none.
+	Patience = 24 * time.Hour
+	// Keep is how long results are kept after the end, Forget how long the row after that.
+	Keep   = 24 * time.Hour
+	Forget = 7 * 24 * time.Hour
+	// Remember is how long an idempotency key counts.
+	Remember = 24 * time.Hour
+)
 
 // Submitted is what became of one submission.
 type Submitted struct {
@@ -119,7 +129,7 @@ type Work struct {
 	Job Job
 }
 
-// Lease is the right to write what becomes of an item.
+// Lease is the right to write what becomes of an item. One whose time has passed still holds until Reap has taken the item away: work that was late is not lost.
 type Lease struct {
 	Job   ID
 	N     int
@@ -137,8 +147,6 @@ type Finished struct {
 	Try   *Try
 	// Uncounted says that this time does not count as an attempt: the worker gave it back unfinished, or a limit held it.
 	Uncounted bool
-	// Keep and Forget are Policy's times, for a job that becomes final.
-	Keep, Forget time.Duration
 }
 
 // Ended is what became of one Finished.
@@ -164,32 +172,18 @@ type Depth struct {
 type Policy struct {
 	// MostAttempts is how often an item is taken before it counts as poison.
 	MostAttempts int
-	// Keep is how long results are kept after the end, Forget how long the row after that.
-	Keep, Forget time.Duration
 	// Upload is how long an upload may rest.
 	Upload time.Duration
-	// Portion bounds the rows of each kind that one call changes.
+	// Portion bounds the rows of each kind that one call changes; the end of a job ends all of its items.
 	Portion int
 }
 
 // Reaped counts what one Reap did.
 type Reaped struct {
 	Requeued, Poisoned, Expired, Stripped, Deleted, Abandoned int
-	// Ended are jobs that became final by it; Due are the classes of items that became due.
+	// Ended are jobs that became final by it; Due are the classes in which something is pending and due.
 	Ended []Ended
 	Due   []Priority
 	// More says that a portion was full: there may be more at once.
 	More bool
 }
-
-// Filter chooses jobs.
-type Filter struct {
-	State State
-	// From and To bound CreatedAt; zero means open.
-	From, To time.Time
-	After    Cursor
-	Limit    int
-}
-
-// Cursor is a place in a list of jobs.
-type Cursor string
