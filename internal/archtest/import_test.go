@@ -12,8 +12,9 @@ func levels() [][]string {
 		{
 			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/provider/sigv4", "internal/provider/googletoken", "internal/web",
 			"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement",
+			"internal/redis",
 		},
-		{"internal/value", "internal/key", "internal/config", "internal/local"},
+		{"internal/value", "internal/key", "internal/config", "internal/local", "internal/redis/redistest"},
 		{"internal/limit", "internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage"},
 		{"internal/schema/lowering", "internal/schema/compat", "internal/schema/infer", "internal/repair/damage", "internal/provider/providertest/instance"},
 		{"internal/dialect", "internal/schema/lint", "internal/schema/missing", "internal/shelf"},
@@ -120,6 +121,7 @@ type border struct {
 func borders() []border {
 	return []border{
 		{"modernc.org/sqlite", []string{"internal/store/"}, "SQL drivers only in store"},
+		{"github.com/redis/rueidis", []string{"internal/redis", "internal/cache/redis", "internal/limit/redis", "internal/broadcast/redis"}, "Redis only in redis and the backends built on it"},
 		{"database/sql", []string{"internal/store/"}, "SQL only in store"},
 		{"github.com/pressly/goose", []string{"internal/store/"}, "migrations only in store"},
 		{"github.com/maypok86/otter", []string{"internal/cache/", "internal/idempotency", "internal/pipeline", "internal/shelf"}, "caches in memory: answers, repeated calls, compiled plans, references"},
