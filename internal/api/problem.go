@@ -1,16 +1,12 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"strconv"
-	"strings"
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/pipeline"
-	"github.com/promptd/promptd/internal/value"
 )
 
 // problem answers with an RFC 9457 problem document. This is the one place where an error becomes HTTP.
@@ -78,51 +74,7 @@ func retryAfter(f *fault.Fault) string {
 	}
 }
 
-// document writes the problem document. The caller's own texts are not in it: entries name places and rules.
+// document writes the problem document.
 func (c *call) document(f *fault.Fault, failure *pipeline.Failure) []byte {
-	row := f.Code.Row()
-	dst := make([]byte, 0, 512)
-	dst = append(dst, `{"type":`...)
-	dst = value.AppendQuoted(dst, "/docs#"+strings.ToLower(row.Name))
-	dst = append(dst, `,"title":`...)
-	dst = value.AppendQuoted(dst, row.Title)
-	dst = append(dst, `,"status":`...)
-	dst = strconv.AppendInt(dst, int64(row.Status), 10)
-	dst = append(dst, `,"detail":`...)
-	dst = value.AppendQuoted(dst, f.Detail)
-	dst = append(dst, `,"code":`...)
-	dst = value.AppendQuoted(dst, row.Name)
-	dst = append(dst, `,"request_id":`...)
-	dst = value.AppendQuoted(dst, c.id)
-	if c.clientID != "" {
-		dst = append(dst, `,"client_request_id":`...)
-		dst = value.AppendQuoted(dst, c.clientID)
-	}
-	dst = append(dst, `,"errors":`...)
-	dst = appendEntries(dst, f, failure)
-	remediation := f.Remediation
-	if remediation == "" {
-		remediation = row.Remediation
-	}
-	dst = append(dst, `,"remediation":`...)
-	dst = value.AppendQuoted(dst, remediation)
-	if failure != nil {
-		dst = failure.AppendDetails(dst)
-	}
-	return append(dst, '}')
-}
-
-// appendEntries writes errors[]: the request's faults, or the entries of the validation report.
-func appendEntries(dst []byte, f *fault.Fault, failure *pipeline.Failure) []byte {
-	if len(f.Entries) == 0 && failure != nil && failure.Validation != nil {
-		return pipeline.AppendEntries(dst, failure.Validation.Errors)
-	}
-	if len(f.Entries) == 0 {
-		return append(dst, "[]"...)
-	}
-	raw, err := json.Marshal(f.Entries)
-	if err != nil {
-		return append(dst, "[]"...)
-	}
-	return append(dst, raw...)
+	return pipeline.Problem{Fault: f, Failure: failure, RequestID: c.id, ClientRequestID: c.clientID}.Append(make([]byte, 0, 512))
 }

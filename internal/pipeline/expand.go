@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/promptd/promptd/internal/cache"
@@ -93,7 +94,7 @@ func bind(q *prompt.Prompt, use *template.Use) error {
 	}
 	reference := bound.Kind() == value.KindString
 	if q.HasSchema || q.SchemaRef != "" {
-		same := q.HasSchema && value.Equal(q.Schema, bound) || reference && q.SchemaRef == bound.Text()
+		same := q.HasSchema && value.Equal(q.Schema, bound) || reference && isVersionOf(q.SchemaRef, bound.Text())
 		if same {
 			return nil
 		}
@@ -106,6 +107,13 @@ func bind(q *prompt.Prompt, use *template.Use) error {
 		q.Schema, q.HasSchema = bound, true
 	}
 	return nil
+}
+
+// isVersionOf says whether a reference is the bound one, or names a version where the bound one leaves it open: that is how work that is done later keeps the
+// version that it was accepted with.
+func isVersionOf(ref, bound string) bool {
+	version, pinned := strings.CutPrefix(ref, bound)
+	return pinned && (version == "" || version[0] == '@')
 }
 
 // atTemplate says which field a reference's fault is about.

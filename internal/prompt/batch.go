@@ -29,15 +29,15 @@ type Item struct {
 	among value.Value // what the batch says for all
 }
 
-// shared are the fields that a batch may say once for all of its items. An item's own word wins, in options field by field.
-func shared() []string { return []string{"schema", "format", "options", "template"} }
+// Shared are the fields that a batch may say once for all of its items. An item's own word wins, in options field by field.
+func Shared() []string { return []string{"schema", "format", "options", "template"} }
 
 // ReadBatch makes the items of a request's body. The error is a fault of the batch itself: of its form, of what the items share, of their ids. A fault
 // inside one item is that item's, so that one bad row does not stop ninety-nine good ones.
 func ReadBatch(v value.Value, d Defaults) ([]Item, error) {
 	r := body.Open(v)
 	list, given := r.Value("items")
-	for _, field := range shared() {
+	for _, field := range Shared() {
 		r.Value(field)
 	}
 	switch {
@@ -53,7 +53,7 @@ func ReadBatch(v value.Value, d Defaults) ([]Item, error) {
 	if err := r.Done(); err != nil {
 		return nil, err
 	}
-	if err := checkShared(v, d); err != nil {
+	if err := CheckShared(v, d); err != nil {
 		return nil, err
 	}
 	readers := r.Objects("items")
@@ -82,10 +82,10 @@ func ReadBatch(v value.Value, d Defaults) ([]Item, error) {
 	return items, nil
 }
 
-// checkShared reads what the items share by itself, so that a fault in it is told once and where it stands.
-func checkShared(v value.Value, d Defaults) error {
+// CheckShared reads what the items share by itself, so that a fault in it is told once and where it stands.
+func CheckShared(v value.Value, d Defaults) error {
 	alone := value.Object(value.Member{Name: "prompt", Value: value.String("x")})
-	for _, field := range shared() {
+	for _, field := range Shared() {
 		if own, ok := v.Get(field); ok && field != "template" { // A template is read with the parameters of an item.
 			alone = alone.With(field, own)
 		}
@@ -102,7 +102,7 @@ func (i *Item) read(d Defaults) {
 		return
 	}
 	_, continues := whole.Get("state")
-	for _, field := range shared() {
+	for _, field := range Shared() {
 		common, ok := i.among.Get(field)
 		if !ok || continues { // A state holds what was asked for.
 			continue

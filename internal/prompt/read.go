@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 type Defaults struct {
 	CacheTTL    time.Duration
 	MaxAttempts int
+	// Timeout is 30 seconds where it is 0.
+	Timeout time.Duration
 }
 
 // Bounds of the options (product.md section 3).
@@ -24,12 +27,15 @@ const (
 	mostTokens         = 1_000_000
 	defaultTimeout     = 30 * time.Second
 	leastTimeout       = 100 * time.Millisecond
-	mostTimeout        = 600 * time.Second
+	mostTimeout        = MostTimeout
 	leastTTL           = 60 * time.Second
 	mostTTL            = 86_400 * time.Second
 	mostAttempts       = 10
 	mostMessages       = 100
 )
+
+// MostTimeout is the longest options.timeout_ms.
+const MostTimeout = 600 * time.Second
 
 // Read makes a Prompt of a request's body. The error is an INVALID_REQUEST that names every field at fault.
 func Read(v value.Value, d Defaults) (Prompt, error) {
@@ -210,7 +216,7 @@ func readOptions(r *body.Reader, d Defaults) Options {
 		Model:             r.Nullable("model"),
 		Temperature:       r.Float("temperature", defaultTemperature, 0, 2),
 		MaxTokens:         int(r.Int("max_tokens", defaultMaxTokens, 1, mostTokens)),
-		Timeout:           milliseconds(r.Int("timeout_ms", defaultTimeout.Milliseconds(), leastTimeout.Milliseconds(), mostTimeout.Milliseconds())),
+		Timeout:           milliseconds(r.Int("timeout_ms", cmp.Or(d.Timeout, defaultTimeout).Milliseconds(), leastTimeout.Milliseconds(), mostTimeout.Milliseconds())),
 		MaxAttempts:       int(r.Int("max_attempts", int64(d.MaxAttempts), 1, mostAttempts)),
 		CacheTTL:          time.Duration(r.Int("cache_ttl", int64(d.CacheTTL/time.Second), int64(leastTTL/time.Second), int64(mostTTL/time.Second))) * time.Second,
 		RedactLogs:        r.Bool("redact_logs", false),
