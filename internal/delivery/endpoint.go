@@ -58,3 +58,21 @@ type Change struct {
 	Events  *[]Event
 	Enabled *bool
 }
+
+// Apply changes an endpoint at a time. Enabling one takes the reason away that it was disabled for; a change that changes nothing of that keeps it.
+func (c Change) Apply(e *Endpoint, at time.Time) {
+	if c.URL != nil {
+		e.URL = *c.URL
+	}
+	if c.Events != nil {
+		e.Events = *c.Events
+	}
+	switch {
+	case c.Enabled == nil:
+	case *c.Enabled:
+		e.DisabledAt, e.DisabledWhy = time.Time{}, ""
+	case e.DisabledAt.IsZero():
+		e.DisabledAt, e.DisabledWhy = at, DisabledByCaller
+	}
+	e.UpdatedAt = at
+}

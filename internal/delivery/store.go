@@ -53,7 +53,7 @@ type Claimed struct {
 	ID       ID
 	Message  Message
 	Endpoint EndpointID
-	// There says that the target can be told; otherwise Missing says why not.
+	// Missing says why the target cannot be told; empty where it can.
 	Missing ErrorKind
 	URL     string
 	Secrets []Secret
@@ -79,12 +79,12 @@ type Result struct {
 // Registry keeps endpoints. All methods may be called at the same time, and see nothing outside the [key.Reach]: what lies outside is NOT_FOUND.
 type Registry interface {
 	// AddEndpoint keeps a new one; CONFLICT where the team has as many as it may.
-	AddEndpoint(ctx context.Context, e Endpoint, host string) error
+	AddEndpoint(ctx context.Context, e Endpoint) error
 	Endpoint(ctx context.Context, reach key.Reach, id EndpointID) (Endpoint, error)
 	// Endpoints lists the newest first; an empty cursor begins, an empty next one ends.
 	Endpoints(ctx context.Context, reach key.Reach, limit int, after Cursor) (list []Endpoint, next Cursor, err error)
 	// ChangeEndpoint changes what is given, at a time. What is pending for it goes to the new URL. Enabling it takes the reason away that it was disabled for.
-	ChangeEndpoint(ctx context.Context, reach key.Reach, id EndpointID, c Change, host string, at time.Time) (Endpoint, error)
+	ChangeEndpoint(ctx context.Context, reach key.Reach, id EndpointID, c Change, at time.Time) (Endpoint, error)
 	// RotateSecret puts a secret in the place of the current one, which signs too until a time.
 	RotateSecret(ctx context.Context, reach key.Reach, id EndpointID, s Secret, until, at time.Time) (Endpoint, error)
 	// DeleteEndpoint removes it. What is pending for it fails when it is due; the log stays.

@@ -41,6 +41,7 @@ type Stores struct {
 	Learned     router.Store
 	Teams       key.TeamStore
 	Budgets     limit.BudgetStore
+	Deliveries  Deliveries
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -64,6 +65,7 @@ func Run(t *testing.T, open Open) {
 		{"learned", learnedContracts()},
 		{"teams", teamContracts()},
 		{"budgets", budgetContracts()},
+		{"deliveries", deliveryContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
