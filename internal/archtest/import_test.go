@@ -15,7 +15,7 @@ func levels() [][]string {
 			"internal/redis",
 		},
 		{"internal/value", "internal/key", "internal/config", "internal/local", "internal/redis/redistest"},
-		{"internal/limit", "internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage"},
+		{"internal/limit", "internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage", "internal/broker"},
 		{"internal/schema/lowering", "internal/schema/compat", "internal/schema/infer", "internal/repair/damage", "internal/provider/providertest/instance"},
 		{"internal/dialect", "internal/schema/lint", "internal/schema/missing", "internal/shelf"},
 		{"internal/prompt", "internal/provider", "internal/registry", "internal/delivery"},
@@ -25,7 +25,7 @@ func levels() [][]string {
 		{"internal/dropin"},
 		{"internal/relay"},
 		{
-			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/dialect/*", "internal/provider/providertest", "client",
+			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "client",
 			"internal/repair/*", "internal/schema/*",
 		},
 		{"internal/app", "internal/provider/calltest"},
@@ -89,7 +89,7 @@ func TestImportsGoDown(t *testing.T) {
 
 // backends are folders whose packages are chosen by the wiring: nobody else knows them.
 func backends() []string {
-	return []string{"internal/store/", "internal/cache/", "internal/limit/", "internal/dialect/"}
+	return []string{"internal/store/", "internal/cache/", "internal/limit/", "internal/broker/", "internal/dialect/"}
 }
 
 // parts are folders below a backend's that are no backends.
@@ -123,6 +123,7 @@ func borders() []border {
 		{"modernc.org/sqlite", []string{"internal/store/"}, "SQL drivers only in store"},
 		{"github.com/redis/rueidis", []string{"internal/redis", "internal/cache/redis", "internal/limit/redis", "internal/broadcast/redis"}, "Redis only in redis and the backends built on it"},
 		{"database/sql", []string{"internal/store/"}, "SQL only in store"},
+		{"github.com/rabbitmq/amqp091-go", []string{"internal/broker/rabbitmq"}, "AMQP only in its broker"},
 		{"github.com/pressly/goose", []string{"internal/store/"}, "migrations only in store"},
 		{"github.com/maypok86/otter", []string{"internal/cache/", "internal/idempotency", "internal/pipeline", "internal/shelf"}, "caches in memory: answers, repeated calls, compiled plans, references"},
 		{"github.com/prometheus/", []string{"internal/observe"}, "every metric is declared in observe"},

@@ -38,6 +38,9 @@ func (l *Line) Put(d Delivery) {
 func (l *Line) Take(ctx context.Context, queues []Queue) (Delivery, bool) {
 	for ctx.Err() == nil {
 		d, ok, changed := l.first(queues)
+		if ok && d.Gone != nil && d.Gone() {
+			continue
+		}
 		if ok {
 			return d, true
 		}

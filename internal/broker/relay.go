@@ -139,29 +139,42 @@ func (l *lane) take(most int) ([]Message, bool) {
 	return batch, len(l.waiting) > 0
 }
 
-// Run publishes until the context ends, and then for a bounded time what is left.
+// Run runs the broker and publishes until the context ends, and then for a bounded time what is left; the broker's own Run ends behind that. Whoever
+// runs the relay does not run the broker.
 func (r *Relay) Run(ctx context.Context) error {
-	// Publishing goes on behind the end of ctx, for the time of the flush.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	working, finish := context.WithCancel(context.WithoutCancel(ctx))
 	defer finish()
+	carrying, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
 	var owned, lanes sync.WaitGroup
 	defer owned.Wait()
+	carried := make(chan error, 1) // The broker says one word.
 	owned.Go(func() {
-		defer finish()
-		<-ctx.Done()
-		end := time.NewTimer(r.cfg.FlushLimit)
-		defer end.Stop()
-		select {
-		case <-end.C:
-		case <-working.Done():
-		}
+		defer stop() // A broker that ends early ends the relay.
+		carried <- r.broker.Run(carrying)
 	})
+	owned.Go(func() { r.endFlush(ctx, working, finish) })
 	for _, l := range r.lanes {
 		lanes.Go(func() { r.publishAll(ctx, working, l) })
 	}
 	lanes.Wait()
 	finish()
-	return nil
+	leave()
+	return <-carried
+}
+
+// endFlush ends publishing when the time of the flush is over, or nothing is left.
+func (r *Relay) endFlush(stop, working context.Context, finish func()) {
+	<-stop.Done()
+	end := time.NewTimer(r.cfg.FlushLimit)
+	defer end.Stop()
+	select {
+	case <-end.C:
+		finish()
+	case <-working.Done():
+	}
 }
 
 // publishAll publishes what comes until stop ends, and then what is there until working ends.

@@ -14,6 +14,8 @@ type Delivery struct {
 	Failures int
 	// Settle is called once: with true when the message is done, and with false to have it again or, at the limit, dead. It does not wait for long.
 	Settle func(done bool)
+	// Gone says that the message was taken back before it was begun, as when a connection ends: another one has it. Nil is never.
+	Gone func() bool
 }
 
 // The wait before a message that was answered with an error is given back: it doubles from the first to the longest. It keeps the place of a
