@@ -24,6 +24,8 @@ type Attempt struct {
 	Cost                     Cost
 	// Error is the service's own error code; empty where there was none.
 	Error string
+	// Batch says that a batch API answered it, at its own price.
+	Batch bool
 	// Reason says why this candidate was asked, Skipped which ones were passed over before.
 	Reason  string
 	Skipped []Skipped
@@ -74,6 +76,9 @@ func (a *Attempt) Append(dst []byte) []byte {
 	dst = strconv.AppendInt(dst, int64(a.Usage.Output), 10)
 	dst = append(dst, `,"cost_usd":`...)
 	dst = a.Cost.Append(dst)
+	if a.Batch {
+		dst = append(dst, `,"batch":true`...)
+	}
 	if a.Error != "" {
 		dst = append(dst, `,"error":`...)
 		dst = value.AppendQuoted(dst, a.Error)

@@ -41,6 +41,8 @@ type Account struct {
 	// Breaker says when a model of the account is left alone.
 	Breaker BreakerConfig
 	Models  []Model
+	// Batches says that the service has the batch API of its dialect.
+	Batches bool
 	// LastResort providers are candidates only where no other is configured, or when pinned.
 	LastResort bool
 	// Weight is the share of requests under the weighted strategy; 0 is asked where nobody else is left.
@@ -54,6 +56,8 @@ type Model struct {
 	Name       string
 	Capability dialect.Capability
 	Price      Price
+	// Batch is what the tokens of a batch cost; where it is not known it is half of Price.
+	Batch Price
 	// Tier is the quality from 1 to 3, 3 the best; 0 is not known.
 	Tier int
 }

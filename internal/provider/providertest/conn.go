@@ -67,6 +67,9 @@ func (c *conn) answer(r *http.Request) bool {
 	s := c.server
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
+	if open, ok := c.batch(r); ok {
+		return open
+	}
 	w, ok := s.wireOf(r)
 	switch {
 	case r.Method == http.MethodGet && r.URL.Path == "/health":

@@ -65,6 +65,8 @@ type Settings struct {
 	Drip time.Duration
 	// NoLogprobs and NoUsage make a service that does not give them, whatever is asked.
 	NoLogprobs, NoUsage bool
+	// Batches are the service's; nil is a service without any.
+	Batches *Batches
 	// Keep is how many of the last exchanges are kept for Exchanges; 0 is 1,000 for New and none for Listen, less than 0 is none.
 	Keep int
 }
@@ -105,6 +107,7 @@ type Server struct {
 	accepted sync.WaitGroup
 	memory   memory
 	checks   checks
+	shelf    shelf
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
