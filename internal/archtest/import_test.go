@@ -12,7 +12,7 @@ func levels() [][]string {
 		{
 			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/provider/sigv4", "internal/provider/googletoken", "internal/web",
 			"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement",
-			"internal/redis",
+			"internal/redis", "internal/broadcast",
 		},
 		{"internal/value", "internal/key", "internal/config", "internal/local", "internal/redis/redistest"},
 		{"internal/limit", "internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage", "internal/broker"},
@@ -25,7 +25,7 @@ func levels() [][]string {
 		{"internal/dropin"},
 		{"internal/relay"},
 		{
-			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "client",
+			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broadcast/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "client",
 			"internal/repair/*", "internal/schema/*",
 		},
 		{"internal/app", "internal/provider/calltest"},
@@ -89,7 +89,7 @@ func TestImportsGoDown(t *testing.T) {
 
 // backends are folders whose packages are chosen by the wiring: nobody else knows them.
 func backends() []string {
-	return []string{"internal/store/", "internal/cache/", "internal/limit/", "internal/broker/", "internal/dialect/"}
+	return []string{"internal/store/", "internal/cache/", "internal/limit/", "internal/broadcast/", "internal/broker/", "internal/dialect/"}
 }
 
 // parts are folders below a backend's that are no backends.
