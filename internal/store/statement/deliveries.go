@@ -70,9 +70,11 @@ const (
 	// RenewDelivery: $1 id, $2 token, $3 when the lease ends.
 	RenewDelivery = `UPDATE deliveries SET due_at = $3 WHERE id = $1 AND token = $2 AND token <> '' AND status = 'pending'`
 	KeepPayload   = `UPDATE deliveries SET payload = $3 WHERE id = $1 AND token = $2 AND token <> '' AND status = 'pending'`
-	// RecordDelivery: $1 id, $2 token, $3 status, $4 attempts more, $5 due, $6 the answer's status or 0 for the one before, $7 error, $8 when it ended.
+	// RecordDelivery: $1 id, $2 token, $3 status, $4 attempts more, $5 due, $6 the answer's status or 0 for the one before, $7 error (of
+	// nothing that was tried: empty for the one before), $8 when it ended.
 	RecordDelivery = `UPDATE deliveries SET status = $3, attempts = attempts + $4, tries = tries + $4, due_at = $5, token = '', ended_at = $8,
-		last_status = CASE WHEN CAST($6 AS bigint) = 0 THEN last_status ELSE $6 END, last_error = $7
+		last_status = CASE WHEN CAST($6 AS bigint) = 0 THEN last_status ELSE $6 END,
+		last_error = CASE WHEN CAST($4 AS bigint) = 0 AND $7 = '' THEN last_error ELSE $7 END
 		WHERE id = $1 AND token = $2 AND token <> '' AND status = 'pending' RETURNING attempts, target, team`
 	InsertAttempt = `INSERT INTO delivery_attempts (delivery, n, at, url, took, status, error, detail, answer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	ReadCursor    = `SELECT value FROM delivery_cursors WHERE name = $1`
