@@ -1,0 +1,162 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// DefaultLease is how long a worker may be silent before its items are taken again.
+const DefaultLease = 30 * time.Second
+
+// beats is how often in the time of a lease all of them are renewed: two may fail.
+const beats = 3
+
+// leases are those that a worker holds. One heartbeat renews them all.
+type leases struct {
+	queue   Queue
+	lease   time.Duration
+	lost    func()
+	onError func(error)
+
+	mu    sync.Mutex
+	held  map[Lease]*hold
+	ended bool
+}
+
+// hold is one lease. Its context ends when the lease is lost: by the store's word, or because nobody could renew it in time. The work under it has a context of its
+// own, which also ends with the worker: what became of the work is still to be written then.
+type hold struct {
+	lease  Lease
+	ctx    context.Context //nolint:containedctx // It is the lifetime of the lease.
+	work   context.Context //nolint:containedctx // It is that of the work.
+	cancel context.CancelCauseFunc
+	stop   context.CancelCauseFunc
+	// timer ends the context when the lease is over by the monotonic clock of this process. The store's lease ends later: it began when the call was on its way.
+	timer *time.Timer
+}
+
+func newLeases(q Queue, lease time.Duration, lost func(), onError func(error)) *leases {
+	return &leases{queue: q, lease: lease, lost: lost, onError: onError, held: map[Lease]*hold{}}
+}
+
+// take holds a lease that was given by a call that began at a time.
+func (l *leases) take(ctx context.Context, lease Lease, begun time.Time) *hold {
+	h := &hold{lease: lease}
+	h.ctx, h.cancel = context.WithCancelCause(ctx)
+	h.work, h.stop = context.WithCancelCause(h.ctx)
+	h.timer = time.AfterFunc(time.Until(begun.Add(l.lease)), func() { l.lose(lease, errNotRenewed) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held[lease] = h
+	if l.ended {
+		h.stop(errEnding)
+	}
+	return h
+}
+
+var errNotRenewed = fmt.Errorf("%w: the store did not renew it in time", ErrLeaseLost)
+
+// drop lets go of a lease: nobody renews it any more.
+func (l *leases) drop(h *hold) {
+	l.mu.Lock()
+	delete(l.held, h.lease)
+	l.mu.Unlock()
+	h.timer.Stop()
+	h.stop(nil)
+	h.cancel(nil)
+}
+
+// lose ends the work under a lease that is still held.
+func (l *leases) lose(lease Lease, cause error) {
+	l.mu.Lock()
+	h := l.held[lease]
+	delete(l.held, lease)
+	l.mu.Unlock()
+	if h != nil {
+		h.timer.Stop()
+		h.cancel(cause)
+		l.lost()
+	}
+}
+
+// errOver ends work for a job that is over: it was cancelled.
+var errOver = fmt.Errorf("%w: the job is over", ErrLeaseLost)
+
+// over ends all work for a job.
+func (l *leases) over(id ID) {
+	l.mu.Lock()
+	var list []*hold
+	for lease, h := range l.held {
+		if lease.Job == id {
+			list = append(list, h)
+			delete(l.held, lease)
+		}
+	}
+	l.mu.Unlock()
+	for _, h := range list {
+		h.timer.Stop()
+		h.cancel(errOver)
+	}
+}
+
+// errEnding ends work because the worker ends: what is not done is given back.
+var errEnding = errors.New("job: the worker ends")
+
+// end ends all work, and keeps the leases for giving it back.
+func (l *leases) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	for _, h := range l.held {
+		h.stop(errEnding)
+	}
+}
+
+// run renews until the context ends.
+func (l *leases) run(ctx context.Context) {
+	every := time.NewTicker(l.lease / beats)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+			l.renew(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// renew prolongs every lease in one call. Where that fails the timers go on.
+func (l *leases) renew(ctx context.Context) {
+	l.mu.Lock()
+	list := make([]Lease, 0, len(l.held))
+	for lease := range l.held {
+		list = append(list, lease)
+	}
+	l.mu.Unlock()
+	if len(list) == 0 {
+		return
+	}
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.lease/beats)
+	defer cancel()
+	lost, err := l.queue.Renew(ctx, list, l.lease)
+	if err != nil {
+		l.onError(fmt.Errorf("renew %d leases: %w", len(list), err))
+		return
+	}
+	for _, lease := range lost {
+		l.lose(lease, ErrLeaseLost)
+	}
+	left := time.Until(begun.Add(l.lease))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, lease := range list {
+		if h := l.held[lease]; h != nil {
+			h.timer.Reset(left)
+		}
+	}
+}
