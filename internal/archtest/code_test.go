@@ -64,7 +64,7 @@ func places() []place {
 		{"net/http", `^(Client|NewRequest|NewRequestWithContext)$`, []string{"internal/provider", "internal/local", "internal/app", "client", "internal/cli", "examples/", "bench"}, "HTTP clients"},
 		{"math/rand/v2", `^N$`, []string{"internal/broadcast/redis", "internal/broker/rabbitmq", "internal/provider", "internal/repair/damage", "internal/local", "internal/schema", "client", "bench"}, "chance"},
 		{module + "/internal/schema", `^Restore$`, []string{"internal/pipeline"}, "what comes back from the cache is judged again in one place"},
-		{"os", `^(Getenv|LookupEnv|Environ)$`, []string{"internal/cli", "internal/local", "internal/sharedtest", "internal/redis/redistest", "examples/", "internal/app", "cmd/", "bench"}, "the environment is read at the edge"},
+		{"os", `^(Getenv|LookupEnv|Environ)$`, []string{"internal/cli", "internal/local", "internal/sharedtest", "internal/redis/redistest", "internal/store/postgres/postgrestest", "examples/", "internal/app", "cmd/", "bench"}, "the environment is read at the edge"},
 		{"os", `^Exit$`, []string{"cmd/", "internal/cli", "examples/", "bench"}, "only programs end the process"},
 		{"fmt", `^Print(f|ln)?$`, []string{"bench"}, "output goes through a writer that tests can read"},
 	}

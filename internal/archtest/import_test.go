@@ -11,7 +11,7 @@ func levels() [][]string {
 	return [][]string{
 		{
 			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/provider/sigv4", "internal/provider/googletoken", "internal/web",
-			"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations", "internal/store/statement",
+			"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations",
 			"internal/redis", "internal/broadcast",
 		},
 		{"internal/value", "internal/key", "internal/config", "internal/local", "internal/redis/redistest"},
@@ -24,11 +24,12 @@ func levels() [][]string {
 		{"internal/pipeline"},
 		{"internal/dropin"},
 		{"internal/relay"},
+		{"internal/store/statement"},
 		{
 			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broadcast/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "client",
 			"internal/repair/*", "internal/schema/*",
 		},
-		{"internal/app", "internal/provider/calltest"},
+		{"internal/app", "internal/provider/calltest", "internal/store/postgres/postgrestest"},
 		{"internal/cli"},
 		{"cmd/*", "examples/*", "bench", "bench/*", "test/*", "internal/test/*", "internal/doctest", "internal/archtest"},
 	}
@@ -43,6 +44,7 @@ func pairs() []pair {
 		{"internal/dialect/ollama", "internal/dialect/openai", "errors are classified alike, and texts and log-probabilities have the same form"},
 		{"internal/dialect/responses", "internal/dialect/openai", "the same services, with the same errors and the same form of texts"},
 		{"internal/cli", "internal/store/sqlite", "keys, backup and restore work on the store beside a server that runs"},
+		{"internal/cli", "internal/store/postgres", "the same on PostgreSQL, and migrations"},
 		{"internal/cli", "client", "the client commands use the public client"},
 		{"internal/cli", "internal/provider/providertest", "the scripted provider is a command, for benchmarks and for users' own tests"},
 	}
@@ -121,6 +123,7 @@ type border struct {
 func borders() []border {
 	return []border{
 		{"modernc.org/sqlite", []string{"internal/store/"}, "SQL drivers only in store"},
+		{"github.com/jackc/pgx", []string{"internal/store/"}, "SQL drivers only in store"},
 		{"github.com/redis/rueidis", []string{"internal/redis", "internal/cache/redis", "internal/limit/redis", "internal/broadcast/redis"}, "Redis only in redis and the backends built on it"},
 		{"database/sql", []string{"internal/store/"}, "SQL only in store"},
 		{"github.com/rabbitmq/amqp091-go", []string{"internal/broker/rabbitmq"}, "AMQP only in its broker"},

@@ -61,10 +61,7 @@ func sampleAnswer(body string) idempotency.Response {
 
 func idempotencyKept(t *testing.T, s Stores, _ *Clock) {
 	for i, text := range append(strange(), string(bytes.Repeat([]byte{0, 255}, 500_000))) {
-		if text == "" {
-			text = "x"
-		}
-		n := sampleName(fmt.Sprint(i, text[:1]))
+		n := sampleName(fmt.Sprint(i))
 		wantClaim(t, s, n, 1, "a", taken())
 		must(t, s.Idempotency.Finish(t.Context(), n, "a", sampleAnswer(text)))
 		wantClaim(t, s, n, 1, "b", answered(text))

@@ -1,0 +1,54 @@
+package statement
+
+import (
+	"time"
+
+	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/limit"
+)
+
+// The statements of budgets.
+const (
+	BookedBudget = `SELECT booked FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder = $4`
+	OthersBudget = `SELECT CAST(coalesce(sum(amount), 0) AS bigint) FROM budget_leases
+	WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4 AND lease_until > $5`
+	LeaseBudget = `INSERT INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	ON CONFLICT (kind, id, period, holder) DO UPDATE SET amount = excluded.amount, booked = excluded.booked, lease_until = excluded.lease_until`
+	ForgetBudgets = `DELETE FROM budgets WHERE updated_at < $1`
+	ForgetLeases  = `DELETE FROM budget_leases WHERE lease_until < $1`
+)
+
+const (
+	alertColumns = `SELECT id, kind, payer, team, period, threshold, limit_nanos, spent, at FROM budget_alerts `
+	TeamAlerts   = alertColumns + `WHERE team = $1 AND id > $2 ORDER BY id LIMIT $3`
+	AllAlerts    = alertColumns + `WHERE id > $1 ORDER BY id LIMIT $2`
+)
+
+// AlertPage gives the statement of alerts behind an id with its parameters.
+func AlertPage(reach key.Reach, after int64, most int) (query string, args []any) {
+	team, all := reach.Team()
+	if all {
+		return AllAlerts, []any{after, most}
+	}
+	return TeamAlerts, []any{string(team), after, most}
+}
+
+// AlertOf makes the alert of a threshold that a draw has passed.
+func AlertOf(now time.Time, threshold int, d *limit.Draw, spent key.Nanos) limit.Alert {
+	return limit.Alert{Payer: d.Payer, Period: d.Period, Threshold: threshold, Limit: d.Limit, Spent: spent, At: now.UTC().Truncate(time.Microsecond)}
+}
+
+// AlertArgs are an alert's columns without its id: kind, payer, team, period, threshold, limit, spent, at.
+func AlertArgs(a *limit.Alert) []any {
+	return []any{a.Kind, a.Payer.ID, string(a.Team), a.Period, a.Threshold, int64(a.Limit), int64(a.Spent), a.At.UnixMicro()}
+}
+
+// ScanAlert reads an alert.
+func ScanAlert(row Row) (a limit.Alert, err error) {
+	var at int64
+	if err := row.Scan(&a.ID, &a.Kind, &a.Payer.ID, &a.Team, &a.Period, &a.Threshold, &a.Limit, &a.Spent, &at); err != nil {
+		return limit.Alert{}, err
+	}
+	a.At = time.UnixMicro(at).UTC()
+	return a, nil
+}
