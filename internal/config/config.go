@@ -27,6 +27,7 @@ type Config struct {
 	Cache       Cache      `yaml:"cache" text:"Answers that are kept to be given again."`
 	State       State      `yaml:"state" text:"Limits, locks and learned state that processes share."`
 	Broker      Broker     `yaml:"broker" text:"Carries the ids of jobs to workers."`
+	Jobs        Jobs       `yaml:"jobs" text:"Work that is done later."`
 	TLS         TLS        `yaml:"tls" text:"The API's own TLS listener; without a certificate it speaks plain HTTP."`
 	Auth        Auth       `yaml:"auth" text:"Who may call."`
 	Limits      Limits     `yaml:"limits" text:"What is refused before it costs anything."`
@@ -59,6 +60,13 @@ type State struct {
 // Broker carries ids of jobs.
 type Broker struct {
 	URL Locator `yaml:"url" default:"embedded:" text:"embedded: or amqp://…, amqps://…"`
+}
+
+// Jobs is work that is done later.
+type Jobs struct {
+	Concurrency int           `yaml:"concurrency" default:"64" min:"1" max:"10000" text:"Prompts of jobs that this process works on at once."`
+	Lease       time.Duration `yaml:"lease" default:"30s" min:"1s" max:"10m" text:"How long a worker may be silent before others do its work again."`
+	MaxAttempts int           `yaml:"max_attempts" default:"5" min:"1" max:"100" text:"How often a prompt of a job is tried, and how many workers it may take down, before it has failed."`
 }
 
 // TLS is the API's own listener.

@@ -13,12 +13,16 @@ import (
 // Path is where the API has a job.
 func (j *Job) Path() string { return "/v1/jobs/" + string(j.ID) }
 
-// AppendAccepted writes the answer to a submission (product.md section 3).
-func (j *Job) AppendAccepted(dst []byte) []byte {
-	dst = value.AppendQuoted(append(dst, `{"job_id":`...), string(j.ID))
-	dst = value.AppendQuoted(append(dst, `,"status":`...), string(j.State))
-	dst = appendTime(dst, "created_at", j.CreatedAt)
-	return append(j.appendLinks(dst), '}')
+// Append writes the answer to a submission (product.md section 3).
+func (r *Receipt) Append(dst []byte) []byte {
+	dst = value.AppendQuoted(append(dst, `{"job_id":`...), string(r.Job.ID))
+	dst = value.AppendQuoted(append(dst, `,"status":`...), string(r.Job.State))
+	dst = appendTime(dst, "created_at", r.Job.CreatedAt)
+	if r.Secret != "" {
+		dst = value.AppendQuoted(append(dst, `,"webhook":{"url":`...), r.Job.Webhook.URL)
+		dst = append(value.AppendQuoted(append(dst, `,"secret":`...), r.Secret), '}')
+	}
+	return append(r.Job.appendLinks(dst), '}')
 }
 
 // Append writes a job as GET /v1/jobs/{id} shows it, and as webhooks carry it. The item is the one of a job that is no batch; nil leaves its result out, as a list

@@ -34,9 +34,10 @@ type Examiner interface {
 	Examine(ctx context.Context, who *key.Caller, q prompt.Prompt) (pipeline.Pinned, error)
 }
 
-// Targets checks who is to be told of a job's end: whether the endpoint is the team's, and whether the URL may be sent to. The error is a fault of /webhook.
+// Targets checks who is to be told of a job's end: whether the endpoint is the team's, and whether the URL may be sent to.
 type Targets interface {
-	Check(ctx context.Context, team key.TeamID, w Webhook) error
+	// Aim gives the target as it is kept, with the secret that was made where the caller gave a URL alone. The error is a fault at /webhook.
+	Aim(ctx context.Context, team key.TeamID, w Webhook) (aimed Webhook, made string, err error)
 }
 
 // Order is what a caller hands in.
@@ -49,59 +50,82 @@ type Order struct {
 	Trace string
 }
 
-// Submit accepts a job, or says what is wrong with it. What it has accepted is on disk. The caller's limit of requests was asked before, with [Draft.Prompts].
-func (s *Service) Submit(ctx context.Context, o Order, d *Draft) (Submitted, error) {
-	if err := s.checkTarget(ctx, o.Who, &d.Job); err != nil {
-		return Submitted{}, err
+// Receipt says what was accepted.
+type Receipt struct {
+	Job Job
+	// Again says that the idempotency key had been used, and that Job is the first one.
+	Again bool
+	// Secret is what messages to the job's own URL are signed with, where it was made here: it is shown to the caller. A repeated submission gets the first one's.
+	Secret string
+}
+
+// receipt makes the receipt of a submission; made says that its secret was made here.
+func receipt(done Submitted, made bool) Receipt {
+	r := Receipt{Job: done.Job, Again: done.Again}
+	if made {
+		r.Secret = done.Job.Webhook.Secret
 	}
-	sub := s.submission(o, d)
+	return r
+}
+
+// Submit accepts a job, or says what is wrong with it. What it has accepted is on disk. The caller's limit of requests was asked before, with [Draft.Prompts].
+func (s *Service) Submit(ctx context.Context, o Order, d *Draft) (Receipt, error) {
+	sub, made, err := s.submission(ctx, o, d)
+	if err == nil {
+		err = s.examine(ctx, o.Who, d, &sub)
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	done, err := s.keep(ctx, sub)
+	return receipt(done, made), err
+}
+
+// submission is a draft as it is kept, without its items; made says that its secret was made here.
+func (s *Service) submission(ctx context.Context, o Order, d *Draft) (_ Submission, made bool, err error) {
+	j := d.Job
+	j.ID, j.Team, j.Key, j.Trace = ID(s.cfg.NewID()), o.Who.Team, o.Who.Key, o.Trace
+	switch {
+	case j.Webhook == (Webhook{}):
+	case s.cfg.Targets == nil:
+		err = fault.Invalid("/webhook", "unsupported", "this promptd sends no webhooks", "Leave webhook out, and follow the job's events or read the job.")
+	default:
+		var secret string
+		j.Webhook, secret, err = s.cfg.Targets.Aim(ctx, o.Who.Team, j.Webhook)
+		made = secret != ""
+	}
+	return Submission{Job: j, Idempotency: o.Idempotency, Hash: o.Hash}, made, err
+}
+
+// examine finds what is wrong with the prompts of a draft, and makes the rows of them.
+func (s *Service) examine(ctx context.Context, who *key.Caller, d *Draft, sub *Submission) error {
 	if !d.Job.Batch {
 		only := &d.items[0]
-		pinned, err := s.cfg.Pipeline.Examine(ctx, o.Who, only.read.Prompt)
+		pinned, err := s.cfg.Pipeline.Examine(ctx, who, only.read.Prompt)
 		if err != nil {
-			return Submitted{}, err
+			return err
 		}
 		sub.Job.Request = pin(only.sent, &only.read.Prompt, pinned).Append(nil)
 		sub.Items = []Item{{Job: sub.Job.ID, Name: "0", State: ItemPending}}
-		return s.keep(ctx, o, sub)
+		return nil
 	}
 	all := newItemReader(value.Null(), prompt.Defaults{})
 	sub.Items = make([]Item, 0, len(d.items))
 	for i := range d.items {
 		all.count = i + 1
-		item, err := s.item(ctx, o.Who, sub.Job.ID, i, &d.items[i])
+		item, err := s.item(ctx, who, sub.Job.ID, i, &d.items[i])
 		if err != nil && ctx.Err() != nil {
-			return Submitted{}, err
+			return err
 		}
 		if err != nil {
 			all.note(err, "")
 		}
 		if all.full() {
-			return Submitted{}, all.err(len(d.items) - i - 1)
+			return all.err(len(d.items) - i - 1)
 		}
 		sub.Items = append(sub.Items, item)
 	}
-	if err := all.err(0); err != nil {
-		return Submitted{}, err
-	}
-	return s.keep(ctx, o, sub)
-}
-
-func (s *Service) checkTarget(ctx context.Context, who *key.Caller, j *Job) error {
-	if j.Webhook == (Webhook{}) {
-		return nil
-	}
-	if s.cfg.Targets == nil {
-		return fault.Invalid("/webhook", "unsupported", "this promptd sends no webhooks", "Leave webhook out, and follow the job's events or read the job.")
-	}
-	return s.cfg.Targets.Check(ctx, who.Team, j.Webhook)
-}
-
-// submission is a draft as it is kept, without its items.
-func (s *Service) submission(o Order, d *Draft) Submission {
-	j := d.Job
-	j.ID, j.Team, j.Key, j.Trace = ID(s.cfg.NewID()), o.Who.Team, o.Who.Key, o.Trace
-	return Submission{Job: j, Idempotency: o.Idempotency, Hash: o.Hash}
+	return all.err(0)
 }
 
 // item examines a prompt of a batch and makes the row of it.
@@ -126,7 +150,7 @@ func pin(sent value.Value, q *prompt.Prompt, p pipeline.Pinned) value.Value {
 }
 
 // keep has a submission kept, together with others that come at the same time. One of many items is kept in portions, so that it does not hold others up.
-func (s *Service) keep(ctx context.Context, o Order, sub Submission) (Submitted, error) {
+func (s *Service) keep(ctx context.Context, sub Submission) (Submitted, error) {
 	if len(sub.Items) <= mostSubmitted {
 		done, err := retried(ctx, func(try int) (Submitted, error) {
 			if try == 0 {
@@ -150,7 +174,7 @@ func (s *Service) keep(ctx context.Context, o Order, sub Submission) (Submitted,
 		}
 		items = items[n:]
 	}
-	return u.seal(ctx, o.Hash)
+	return u.seal(ctx, sub.Hash)
 }
 
 // submitAll keeps submissions in one transaction.

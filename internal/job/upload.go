@@ -31,36 +31,45 @@ type Upload struct {
 
 // Upload accepts a job that is sent in lines. It is read in portions, and kept as it comes; nobody sees it before all of it is there. One item that is wrong refuses
 // the whole.
-func (s *Service) Upload(ctx context.Context, in Upload) (Submitted, error) {
+func (s *Service) Upload(ctx context.Context, in Upload) (Receipt, error) {
 	lines := &lines{from: bufio.NewReaderSize(io.TeeReader(in.Lines, in.Sum), 64<<10), most: in.LineBytes}
-	d, err := s.header(ctx, in, lines)
+	d, err := s.header(lines)
 	if err != nil {
-		return Submitted{}, err
+		return Receipt{}, err
 	}
-	u := &upload{s: s, in: in, sub: s.submission(in.Order, d), all: newItemReader(value.Null(), laterDefaults(s.cfg.Defaults()))}
+	u := &upload{s: s, in: in, all: newItemReader(value.Null(), laterDefaults(s.cfg.Defaults()))}
+	var made bool
+	if u.sub, made, err = s.submission(ctx, in.Order, d); err != nil {
+		return Receipt{}, err
+	}
 	if u.all.shared, err = decode(d.Job.Request); err != nil {
-		return Submitted{}, err
+		return Receipt{}, err
 	}
 	if err := u.read(ctx, lines); err != nil {
-		return Submitted{}, err
+		return Receipt{}, err
 	}
 	if err := in.Admit(ctx, u.all.count); err != nil {
-		return Submitted{}, err
+		return Receipt{}, err
 	}
-	var sum [32]byte
-	in.Sum.Sum(sum[:0])
+	in.Sum.Sum(u.sub.Hash[:0])
+	done, err := u.end(ctx)
+	return receipt(done, made), err
+}
+
+// end keeps what is left, and accepts the job.
+func (u *upload) end(ctx context.Context) (Submitted, error) {
 	if !u.begun { // It fits into one transaction.
-		u.sub.Items, u.sub.Hash = u.portion, sum
-		return s.keep(ctx, in.Order, u.sub)
+		u.sub.Items = u.portion
+		return u.s.keep(ctx, u.sub)
 	}
 	if err := u.flush(ctx, u.portion); err != nil {
 		return Submitted{}, err
 	}
-	return u.seal(ctx, sum)
+	return u.seal(ctx, u.sub.Hash)
 }
 
 // header reads the first line.
-func (s *Service) header(ctx context.Context, in Upload, lines *lines) (*Draft, error) {
+func (s *Service) header(lines *lines) (*Draft, error) {
 	raw, err := lines.next()
 	if errors.Is(err, io.EOF) {
 		return nil, fault.Invalid("", "empty", "the upload is empty", `Send the job without items in the first line, such as {"schema": {…}}, and an item in each line behind it.`)
@@ -94,7 +103,7 @@ func (s *Service) header(ctx context.Context, in Upload, lines *lines) (*Draft, 
 	if err := d.readShared(rest, laterDefaults(s.cfg.Defaults())); err != nil {
 		return nil, atLine(err, lines.count)
 	}
-	return d, s.checkTarget(ctx, in.Who, &d.Job)
+	return d, nil
 }
 
 // atLine says in which line a fault is.

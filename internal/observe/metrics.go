@@ -49,6 +49,7 @@ type Metrics struct {
 	statements  table[string, *statement]
 
 	budgets      budgetMeters
+	jobs         jobMeters
 	hits, misses atomic.Uint64
 	watched      watched
 }
@@ -74,6 +75,7 @@ func NewMetrics(b Build) *Metrics {
 	m.declarePipeline()
 	m.declareStores()
 	m.declareBudgets()
+	m.declareJobs()
 
 	build := m.gauges("promptd_build_info", "1, with the build in its labels.", "version", "revision", "go_version")
 	build.WithLabelValues(b.Version, b.Revision, runtime.Version()).Set(1)
