@@ -75,6 +75,7 @@ func (t *series) left() int { return t.prompt.Options.MaxAttempts - len(t.exchan
 
 func (s attempts) do(ctx context.Context, r resolved) (*Result, error) {
 	t := s.begin(r)
+	s.meet(t)
 	for t.left() > 0 && t.move != stop {
 		if err := s.choose(ctx, t); err != nil {
 			break
@@ -187,6 +188,9 @@ func (s attempts) planFor(t *series, place int, messages []dialect.Message) (pla
 
 // call asks the model, or two of them, and keeps the record. The one whose answer counts is the candidate under way afterwards.
 func (s attempts) call(ctx context.Context, t *series, p planned) (replied, error) {
+	if t.came != nil {
+		return s.arrived(t, p)
+	}
 	limited, progress, done := t.limited(ctx)
 	defer done()
 	var a asked
@@ -218,13 +222,18 @@ func (s attempts) call(ctx context.Context, t *series, p planned) (replied, erro
 	return replied{a.planned, a.reply}, a.err
 }
 
-// one makes a single call, paid for from the caller's purse; two may run beside each other.
-func (s attempts) one(ctx context.Context, place int, p planned, sink func(string) error) asked {
-	c := dialect.Call{
+// callOf is what a planned attempt asks.
+func callOf(p *planned) dialect.Call {
+	return dialect.Call{
 		Messages: p.messages, MaxTokens: p.room, Temperature: &p.prompt.Options.Temperature,
 		Logprobs: p.prompt.Options.IncludeConfidence && p.candidate.Model.Capability.Logprobs,
 		Output:   dialect.Output{Mode: p.plan.lowered.Mode, Name: "result", Schema: p.plan.sent(p.capped, p.schema.Source())},
 	}
+}
+
+// one makes a single call, paid for from the caller's purse; two may run beside each other.
+func (s attempts) one(ctx context.Context, place int, p planned, sink func(string) error) asked {
+	c := callOf(&p)
 	a := asked{planned: p, place: place}
 	paid, err := s.purse.Open(ctx, p.who, p.candidate.Model, expect(s.purse.latest.of(p.who), &c))
 	if err != nil {
@@ -265,9 +274,12 @@ func (s attempts) tell(t *series) {
 	}
 }
 
-// learn tells the router what came of the attempts that it has not heard of.
+// learn tells the router what came of the attempts that it has not heard of. How long a batch takes says nothing of the model.
 func (s attempts) learn(t *series) {
 	for ; t.learned < len(t.exchange.attempts); t.learned++ {
+		if t.exchange.attempts[t.learned].Batch {
+			continue
+		}
 		s.router.Learn(t.question, &t.exchange.attempts[t.learned], t.reasking)
 	}
 }

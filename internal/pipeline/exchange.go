@@ -32,6 +32,7 @@ type exchange struct {
 	asked     time.Duration // spent at providers and in pauses: not the platform's own
 	report    *Validation   // of the last judged attempt
 	dialogue  *dialogue     // what the request goes on with; nil where it begins
+	came      *Came         // the reply to its first call, where that was made apart; nil once it was taken
 }
 
 // normalised is an exchange whose texts are normalised.

@@ -165,7 +165,12 @@ func (p *Pipeline) Stream(ctx context.Context, a Admission, q prompt.Prompt) ite
 
 // run is the order of one request (product.md section 4).
 func (p *Pipeline) run(ctx context.Context, a Admission, q prompt.Prompt, emit func(Event) error) (*Answer, error) {
-	x := &exchange{id: p.deps.NewID(), who: a.caller, prompt: q, started: time.Now(), emit: emit}
+	return p.runWith(ctx, a, q, emit, nil)
+}
+
+// runWith is run, for a request whose first call may have a reply already.
+func (p *Pipeline) runWith(ctx context.Context, a Admission, q prompt.Prompt, emit func(Event) error, came *Came) (*Answer, error) {
+	x := &exchange{id: p.deps.NewID(), who: a.caller, prompt: q, started: time.Now(), emit: emit, came: came}
 	ctx, span := p.deps.Meter.Request(ctx, x.id)
 	answer, err := p.answer(ctx, x)
 	var failure *Failure
@@ -219,9 +224,11 @@ func (p *Pipeline) walk(client, ctx context.Context, x *exchange) (*Answer, erro
 	if err != nil {
 		return nil, ofTemplate(&x.prompt, err)
 	}
-	found, err := do(ctx, &p.steps.lookup, p.lookup.get, resolved)
-	if err != nil {
-		return nil, err
+	found := found{resolved: resolved}
+	if x.came == nil { // A reply that was paid for is judged, whatever the cache has by now.
+		if found, err = do(ctx, &p.steps.lookup, p.lookup.get, resolved); err != nil {
+			return nil, err
+		}
 	}
 	if found.hit {
 		return do(ctx, &p.steps.report, p.report.do, found)
@@ -244,7 +251,7 @@ func (p *Pipeline) share(client, ctx context.Context, r resolved) (*Result, erro
 	try := func(ctx context.Context, r resolved) (*Result, error) {
 		return do(ctx, &p.steps.attempts, p.attempts.do, r)
 	}
-	if r.emit != nil || r.prompt.Options.BypassCache {
+	if r.emit != nil || r.prompt.Options.BypassCache || r.came != nil {
 		return try(ctx, r)
 	}
 	return p.coalesce.do(client, ctx, r, try)

@@ -87,6 +87,24 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema, form *missing.F
 		// JSON mode says just that; a closed form would have to spell the members out as pairs.
 		profile = profile.Only(modes[slices.Index(modes, lowering.JSON):]...)
 	}
+	p, err := s.make(c, sch, form, profile)
+	if err != nil {
+		return nil, err
+	}
+	s.plans.Set(k, p)
+	return p, nil
+}
+
+// planIn makes the plan of a schema in one mode, for a reply that was asked for in it. It is not remembered: that it is wanted is seldom.
+func (s *planner) planIn(c provider.Candidate, sch *schema.Schema, form *missing.Form, mode lowering.Mode) (*plan, error) {
+	if form != nil {
+		sch = form.Schema()
+	}
+	return s.make(c, sch, form, c.Provider.Dialect().Profile(c.Model.Capability).Only(mode))
+}
+
+// make makes a plan by a profile.
+func (s *planner) make(c provider.Candidate, sch *schema.Schema, form *missing.Form, profile lowering.Profile) (*plan, error) {
 	p := &plan{}
 	var err error
 	if form != nil {
@@ -106,7 +124,6 @@ func (s *planner) plan(c provider.Candidate, sch *schema.Schema, form *missing.F
 	if lowered.Schema.IsNull() {
 		p.shape = repair.ShapeOf(lowered.Shown)
 	}
-	s.plans.Set(k, p)
 	return p, nil
 }
 

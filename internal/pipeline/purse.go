@@ -131,12 +131,7 @@ func (y *Payment) settleTokens(used int) {
 }
 
 func (y *Payment) holdMoney(ctx context.Context) error {
-	var bills []limit.Bill
-	for _, b := range boundsOf(y.who) {
-		if b.budget != nil {
-			bills = append(bills, limit.Bill{Payer: b.payer, Budget: *b.budget})
-		}
-	}
+	bills := y.bills()
 	switch {
 	case len(bills) == 0:
 		return nil

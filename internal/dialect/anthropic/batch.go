@@ -240,6 +240,7 @@ func (d Dialect) readLine(line []byte) (r dialect.BatchResult, ok bool) {
 		}
 	case kind == "errored" && answer != nil:
 		r.Err = ofBatch(answer, scan.None)
+		r.Err.Status = 0 // It stands in place of an answer: there is nothing to be paid.
 		return r, true
 	}
 	return dialect.MalformedResult(r.ID), true

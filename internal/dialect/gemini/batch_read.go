@@ -205,7 +205,8 @@ func (d Dialect) result(text []byte) dialect.BatchResult {
 	key := scan.New(member(member(text, "metadata"), "key"))
 	r.ID = key.Text()
 	answer := member(text, "response")
-	if answer == nil && member(text, "error") != nil {
+	failed := answer == nil && member(text, "error") != nil
+	if failed {
 		answer = text
 	}
 	if answer == nil {
@@ -217,6 +218,8 @@ func (d Dialect) result(text []byte) dialect.BatchResult {
 		r.Reply = reply
 	case !errors.As(err, &r.Err):
 		return dialect.MalformedResult(r.ID)
+	case failed:
+		r.Err.Status = 0 // There was no answer, and there is nothing to be paid.
 	}
 	return r
 }

@@ -252,7 +252,9 @@ func unmade(f *failure) *dialect.Error {
 	case "batch_cancelled":
 		return dialect.Unmade("", dialect.CodeBatchCancelled).Err
 	}
-	return f.error(http.StatusOK, nil, &chunk{})
+	e := f.error(http.StatusOK, nil, &chunk{})
+	e.Status = 0 // There was no answer, and there is nothing to be paid.
+	return e
 }
 
 // readResponse reads the response of a line; nil where there is none.
