@@ -29,9 +29,7 @@ const (
 	(SELECT spent FROM budgets WHERE kind = $1 AND id = $2 AND period = $3),
 	coalesce(sum(amount) FILTER (WHERE lease_until > $5), 0)::bigint, coalesce(sum(amount) FILTER (WHERE lease_until <= $5), 0)::bigint
 	FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4`
-	bookBudget  = `UPDATE budgets SET spent = spent + $4 WHERE kind = $1 AND id = $2 AND period = $3`
-	leaseBudget = `INSERT INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
-	ON CONFLICT (kind, id, period, holder) DO UPDATE SET amount = excluded.amount, booked = excluded.booked, lease_until = excluded.lease_until`
+	bookBudget = `UPDATE budgets SET spent = spent + $4 WHERE kind = $1 AND id = $2 AND period = $3`
 )
 
 // Draw answers draws in one transaction.
@@ -79,7 +77,7 @@ func drawOne(ctx context.Context, tx pgx.Tx, now time.Time, lease time.Duration,
 	if more > 0 {
 		batch.Queue(bookBudget, d.Kind, d.ID, d.Period, more)
 	}
-	batch.Queue(leaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), now.Add(lease).UnixMicro())
+	batch.Queue(statement.LeaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), now.Add(lease).UnixMicro())
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return err
 	}

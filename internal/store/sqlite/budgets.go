@@ -8,6 +8,7 @@ import (
 
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
+	sqltext "github.com/promptd/promptd/internal/store/statement"
 )
 
 // Budgets keeps what was spent and reserved of budgets in promptd.db.
@@ -26,7 +27,6 @@ const (
 	// Of others: what is leased, and what leases that have lapsed have left, which counts as spent.
 	othersBudget = `SELECT coalesce(sum(CASE WHEN lease_until > $5 THEN amount ELSE 0 END), 0), coalesce(sum(CASE WHEN lease_until > $5 THEN 0 ELSE amount END), 0)
 	FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4`
-	leaseBudget = `INSERT OR REPLACE INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	alertBudget = `INSERT INTO budget_alerts (kind, payer, team, period, threshold, limit_nanos, spent, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 	ON CONFLICT (kind, payer, period, threshold) DO NOTHING RETURNING id`
 )
@@ -67,7 +67,7 @@ func drawOne(ctx context.Context, tx *sql.Tx, now, until time.Time, d *limit.Dra
 	out.Granted, refused = d.Grant(d.Limit - key.Nanos(spent) - key.Nanos(others) - d.Keep)
 	mine := d.Keep + out.Granted
 	out.Balance = limit.Balance{Spent: key.Nanos(spent), Reserved: key.Nanos(others) + mine}
-	if _, err := tx.ExecContext(ctx, leaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), until.UnixMicro()); err != nil {
+	if _, err := tx.ExecContext(ctx, sqltext.LeaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), until.UnixMicro()); err != nil {
 		return err
 	}
 	for _, threshold := range d.Due(out.Spent, refused) {
@@ -79,8 +79,8 @@ func drawOne(ctx context.Context, tx *sql.Tx, now, until time.Time, d *limit.Dra
 }
 
 func alertOne(ctx context.Context, tx *sql.Tx, now time.Time, threshold int, d *limit.Draw, out *limit.Drawn) error {
-	a := limit.Alert{Payer: d.Payer, Period: d.Period, Threshold: threshold, Limit: d.Limit, Spent: out.Spent, At: now.UTC().Truncate(time.Microsecond)}
-	err := tx.QueryRowContext(ctx, alertBudget, a.Kind, a.Payer.ID, string(a.Team), a.Period, threshold, int64(a.Limit), int64(a.Spent), now.UnixMicro()).Scan(&a.ID)
+	a := sqltext.AlertOf(now, threshold, d, out.Spent)
+	err := tx.QueryRowContext(ctx, alertBudget, sqltext.AlertArgs(&a)...).Scan(&a.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // It was raised before.
 	}
@@ -104,29 +104,14 @@ func (b *Budgets) Balance(ctx context.Context, p limit.Payer, period string) (li
 	return out, nil
 }
 
-const (
-	alertColumns = `SELECT id, kind, payer, team, period, threshold, limit_nanos, spent, at FROM budget_alerts `
-	teamAlerts   = alertColumns + `WHERE team = $1 AND id > $2 ORDER BY id LIMIT $3`
-	allAlerts    = alertColumns + `WHERE id > $2 ORDER BY id LIMIT $3`
-)
-
 // Alerts reads alerts in their order.
 func (b *Budgets) Alerts(ctx context.Context, reach key.Reach, after int64, most int) ([]limit.Alert, error) {
-	team, all := reach.Team()
-	query := teamAlerts
-	if all {
-		query = allAlerts
-	}
+	query, args := sqltext.AlertPage(reach, after, most)
 	list := []limit.Alert{}
-	err := b.file.rows(ctx, "budget_alerts", query, []any{string(team), after, most}, func(rows *sql.Rows) error {
-		var a limit.Alert
-		var at int64
-		if err := rows.Scan(&a.ID, &a.Kind, &a.Payer.ID, &a.Team, &a.Period, &a.Threshold, &a.Limit, &a.Spent, &at); err != nil {
-			return err
-		}
-		a.At = time.UnixMicro(at).UTC()
+	err := b.file.rows(ctx, "budget_alerts", query, args, func(rows *sql.Rows) error {
+		a, err := sqltext.ScanAlert(rows)
 		list = append(list, a)
-		return nil
+		return err
 	})
 	return list, err
 }

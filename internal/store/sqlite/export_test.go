@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/promptd/promptd/internal/key"
+	sqltext "github.com/promptd/promptd/internal/store/statement"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -46,29 +47,30 @@ func Plans(ctx context.Context, tb testing.TB, db *DB) map[string]string {
 	}
 	h := db.history.file
 	f := usage.Filter{Limit: 50, From: time.Unix(1, 0), To: time.Unix(2, 0), Status: 200, Model: "m", After: usage.CursorAt(time.Unix(1, 0), "id")}
-	query, args := pageOf("acme", f)
+	query, args := sqltext.RequestPage("acme", f)
 	explain(h, "a page of requests", query, args...)
-	explain(h, "requests of a version", triedRequests, "acme", "invoice@3", 10)
-	explain(h, "one request", oneRequest, "id", false, "acme")
-	explain(h, "delete a request", deleteRequest, "id", false, "acme")
-	explain(h, "the next team", nextTeam, "acme")
-	query, args, err := sumsOf(key.OfTeam("acme"), usage.Query{GroupBy: usage.Groups(), From: time.Unix(1, 0)})
+	explain(h, "requests of a version", sqltext.Tried, "acme", "invoice@3", 10)
+	explain(h, "one request", sqltext.OneRequest, "id", false, "acme")
+	explain(h, "delete a request", sqltext.DeleteRequest, "id", false, "acme")
+	explain(h, "the next team", sqltext.NextTeam, "acme")
+	q := usage.Query{GroupBy: usage.Groups(), From: time.Unix(1, 0)}
+	query, args, err := sqltext.Sums(key.OfTeam("acme"), q, sqltext.HoursOf(q))
 	if err != nil {
 		tb.Fatalf("make the query of sums: %v", err)
 	}
 	explain(h, "sums of a team", strings.Split(query, " GROUP BY ")[0], args...)
-	explain(db.main, "changes of keys", changedKeys, 1)
-	explain(db.main, "a team's keys", someKeys, "acme", "", 10)
-	explain(db.main, "a team", oneTeam, "acme")
-	explain(db.main, "a page of teams", someTeams, "acme", true, "", 10)
+	explain(db.main, "changes of keys", sqltext.ChangedKeys, 1)
+	explain(db.main, "a team's keys", sqltext.SomeKeys, "acme", "", 10)
+	explain(db.main, "a team", sqltext.OneTeam, "acme")
+	explain(db.main, "a page of teams", sqltext.SomeTeams, "acme", true, "", 10)
 	explain(db.main, "what a holder has booked", bookedBudget, "key", "k", "2026-11", "h")
 	explain(db.main, "what others hold", othersBudget, "key", "k", "2026-11", "h", 1)
-	explain(db.main, "a team's alerts", teamAlerts, "acme", 0, 10)
-	explain(db.main, "a claim", readClaim, "acme", "k")
+	explain(db.main, "a team's alerts", sqltext.TeamAlerts, "acme", 0, 10)
+	explain(db.main, "a claim", sqltext.ReadClaim, "acme", "k")
 	for _, on := range []*Shelf{db.Schemas(), db.Templates()} {
-		explain(db.main, "a version of a "+string(on.kind), on.sql.oneVersion, "acme", "invoice", 0)
-		explain(db.main, "a team's "+on.kind.Many(), on.sql.someNames, "acme", "", false, 10)
-		explain(db.main, "versions of a "+string(on.kind), on.sql.someVersions, "acme", "invoice", 0, false, 10)
+		explain(db.main, "a version of a "+string(on.sql.Kind), on.sql.OneVersion, "acme", "invoice", 0)
+		explain(db.main, "a team's "+on.sql.Kind.Many(), on.sql.SomeNames, "acme", "", false, 10)
+		explain(db.main, "versions of a "+string(on.sql.Kind), on.sql.SomeVersions, "acme", "invoice", 0, false, 10)
 	}
 	return plans
 }

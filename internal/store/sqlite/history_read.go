@@ -5,41 +5,27 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/promptd/promptd/internal/key"
+	sqltext "github.com/promptd/promptd/internal/store/statement"
 	"github.com/promptd/promptd/internal/usage"
 )
-
-const requestColumns = `id, client_id, team, key, time, status, code, validation_status, provider, model, schema, schema_hash,
-	dialect_mode, flags, language, input_tokens, output_tokens, cached_tokens, cost, processing, overhead`
-
-const oneRequest = `SELECT ` + requestColumns + `, attempts, validation, prompt, answer, template FROM requests WHERE id = $1 AND ($2 OR team = $3)`
 
 // Request reads one record whole.
 func (h *History) Request(ctx context.Context, reach key.Reach, id string) (r usage.Record, err error) {
 	began := time.Now()
 	defer func() { h.file.observe("history_request", time.Since(began), err) }()
 	team, all := reach.Team()
-	var attempts, validation, prompt, answer sql.NullString
-	var template string
-	r, err = scanRequest(h.file.read.QueryRowContext(ctx, oneRequest, id, all, string(team)), &attempts, &validation, &prompt, &answer, &template)
+	r, err = sqltext.ScanWhole(h.file.read.QueryRowContext(ctx, sqltext.OneRequest, id, all, string(team)))
 	if errors.Is(err, sql.ErrNoRows) {
-		return usage.Record{}, noRequest()
+		return usage.Record{}, sqltext.NoRequest()
 	}
 	if err != nil {
 		return usage.Record{}, explain("read a request", err)
 	}
-	if attempts.Valid {
-		r.Attempts = []byte(attempts.String)
-	}
-	if validation.Valid {
-		r.Validation = []byte(validation.String)
-	}
-	r.Prompt, r.Answer, r.Template = prompt.String, answer.String, template
 	return r, nil
 }
 
@@ -56,9 +42,9 @@ func (h *History) Requests(ctx context.Context, reach key.Reach, f usage.Filter)
 	}
 	list = make([]usage.Record, 0, f.Limit)
 	for _, team := range teams {
-		query, args := pageOf(team, f)
+		query, args := sqltext.RequestPage(team, f)
 		err := h.file.rows(ctx, "history_list", query, args, func(rows *sql.Rows) error {
-			r, err := scanRequest(rows)
+			r, err := sqltext.ScanRequest(rows)
 			list = append(list, r)
 			return err
 		})
@@ -69,11 +55,7 @@ func (h *History) Requests(ctx context.Context, reach key.Reach, f usage.Filter)
 	if len(teams) > 1 {
 		slices.SortFunc(list, newestFirst)
 	}
-	if len(list) > f.Limit {
-		list = list[:f.Limit]
-		last := &list[f.Limit-1]
-		next = usage.CursorAt(last.Time, last.RequestID)
-	}
+	list, next = sqltext.CutPage(list, f.Limit)
 	return list, next, nil
 }
 
@@ -90,7 +72,7 @@ func (h *History) teams(ctx context.Context, reach key.Reach) ([]string, error) 
 	var teams []string
 	for team := ""; ; {
 		var next sql.NullString
-		if err := h.file.read.QueryRowContext(ctx, nextTeam, team).Scan(&next); err != nil {
+		if err := h.file.read.QueryRowContext(ctx, sqltext.NextTeam, team).Scan(&next); err != nil {
 			return nil, explain("list the teams of the history", err)
 		}
 		if !next.Valid {
@@ -99,66 +81,6 @@ func (h *History) teams(ctx context.Context, reach key.Reach) ([]string, error) 
 		team = next.String
 		teams = append(teams, team)
 	}
-}
-
-// pageOf makes the query of one team's page; one more row than wanted tells whether another page follows.
-func pageOf(team string, f usage.Filter) (query string, args []any) {
-	var where strings.Builder
-	where.WriteString("team = $1")
-	args = append(args, team)
-	and := func(condition string, values ...any) {
-		where.WriteString(" AND ")
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
-		}
-		where.WriteString(condition)
-	}
-	texts := []struct{ column, value string }{
-		{"key", string(f.Key)}, {"provider", f.Provider}, {"model", f.Model}, {"validation_status", f.ValidationStatus},
-	}
-	for _, t := range texts {
-		if t.value != "" {
-			and(t.column+" = ?", t.value)
-		}
-	}
-	if f.Schema != "" {
-		condition, values := schemaCondition(f.Schema)
-		and(condition, values...)
-	}
-	if f.Status != 0 {
-		and("status = ?", f.Status)
-	}
-	if !f.From.IsZero() {
-		and("time >= ?", f.From.UnixMicro())
-	}
-	if !f.To.IsZero() {
-		and("time < ?", f.To.UnixMicro())
-	}
-	if at, id, _ := f.After.Place(); id != "" { // Checked has refused what is no cursor.
-		and("time <= ? AND (time < ? OR id < ?)", at, at, id)
-	}
-	args = append(args, f.Limit+1)
-	return fmt.Sprintf("SELECT %s FROM requests WHERE %s ORDER BY time DESC, id DESC LIMIT $%d", requestColumns, where.String(), len(args)), args
-}
-
-// scanRequest reads requestColumns and what follows them.
-func scanRequest(row scanner, more ...any) (r usage.Record, err error) {
-	var at, flags, processing, overhead int64
-	var cost sql.NullInt64
-	dest := append([]any{
-		&r.RequestID, &r.ClientRequestID, &r.Team, &r.Key, &at, &r.Status, &r.Code, &r.ValidationStatus, &r.Provider, &r.Model,
-		&r.Schema, &r.SchemaHash, &r.DialectMode, &flags, &r.Language, &r.Tokens.Input, &r.Tokens.Output, &r.Tokens.CachedInput,
-		&cost, &processing, &overhead,
-	}, more...)
-	if err := row.Scan(dest...); err != nil {
-		return usage.Record{}, err
-	}
-	r.Time = time.UnixMicro(at).UTC()
-	r.Cached, r.Coalesced = flags&flagCached != 0, flags&flagCoalesced != 0
-	r.Cost = usage.Cost{Nanos: key.Nanos(cost.Int64), Known: cost.Valid}
-	r.Processing, r.Overhead = time.Duration(processing)*time.Microsecond, time.Duration(overhead)*time.Microsecond
-	return r, nil
 }
 
 var _ usage.Store = (*History)(nil)

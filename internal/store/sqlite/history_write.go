@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
+	sqltext "github.com/promptd/promptd/internal/store/statement"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -52,12 +52,6 @@ const (
 	input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
 	cached_tokens = cached_tokens + excluded.cached_tokens, cost = cost + excluded.cost,
 	unpriced_requests = unpriced_requests + excluded.unpriced_requests`
-)
-
-// The flags of a request.
-const (
-	flagCached = 1 << iota
-	flagCoalesced
 )
 
 // Append keeps records and their sums in one transaction. It speaks to the driver itself with statements prepared once:
@@ -224,13 +218,6 @@ func (w *historyWriter) insert(ctx context.Context, block []usage.Record) error 
 
 // fill sets the parameters of one request, in the order of insertRequest.
 func fill(args []driver.NamedValue, r *usage.Record) {
-	flags := int64(0)
-	if r.Cached {
-		flags |= flagCached
-	}
-	if r.Coalesced {
-		flags |= flagCoalesced
-	}
 	args[0].Value = r.RequestID
 	args[1].Value = r.ClientRequestID
 	args[2].Value = string(r.Team)
@@ -244,7 +231,7 @@ func fill(args []driver.NamedValue, r *usage.Record) {
 	args[10].Value = r.Schema
 	args[11].Value = r.SchemaHash
 	args[12].Value = r.DialectMode
-	args[13].Value = flags
+	args[13].Value = sqltext.FlagsOf(r)
 	args[14].Value = r.Language
 	args[15].Value = r.Tokens.Input
 	args[16].Value = r.Tokens.Output
@@ -282,32 +269,23 @@ func (w *historyWriter) add(ctx context.Context, slot usage.Slot, s *usage.Sums)
 	return err
 }
 
-const deleteRequest = `DELETE FROM requests WHERE id = $1 AND ($2 OR team = $3)`
-
 // Delete removes one record with its texts.
 func (h *History) Delete(ctx context.Context, reach key.Reach, id string) error {
 	team, all := reach.Team()
 	return h.file.tx(ctx, "history_delete", func(ctx context.Context, tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, deleteRequest, id, all, string(team))
+		done, err := tx.ExecContext(ctx, sqltext.DeleteRequest, id, all, string(team))
 		if err != nil {
 			return err
 		}
 		if n, err := done.RowsAffected(); err != nil || n > 0 {
 			return err
 		}
-		return noRequest()
+		return sqltext.NoRequest()
 	})
 }
 
-func noRequest() error {
-	return fault.New(fault.NotFound, "there is no such request in the history")
-}
-
 // A team's old requests are found by its index; the teams are found one after the other by the same index.
-const (
-	nextTeam   = `SELECT min(team) FROM requests WHERE team > $1`
-	purgeOfOne = `DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE team = $1 AND time < $2 ORDER BY time LIMIT $3)`
-)
+const purgeOfOne = `DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE team = $1 AND time < $2 ORDER BY time LIMIT $3)`
 
 // Purge deletes a portion of what is older than the time.
 func (h *History) Purge(ctx context.Context, before time.Time, limit int) (deleted int, err error) {
@@ -315,7 +293,7 @@ func (h *History) Purge(ctx context.Context, before time.Time, limit int) (delet
 		team := ""
 		for deleted < limit {
 			var next sql.NullString
-			if err := tx.QueryRowContext(ctx, nextTeam, team).Scan(&next); err != nil || !next.Valid {
+			if err := tx.QueryRowContext(ctx, sqltext.NextTeam, team).Scan(&next); err != nil || !next.Valid {
 				return err
 			}
 			team = next.String

@@ -1,13 +1,13 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"time"
 
 	"github.com/promptd/promptd/internal/idempotency"
+	sqltext "github.com/promptd/promptd/internal/store/statement"
 )
 
 // Idempotency keeps idempotency keys in promptd.db.
@@ -16,22 +16,19 @@ type Idempotency struct {
 	now  func() time.Time
 }
 
-const (
-	readClaim   = `SELECT body, lease_until, created_at, status, content_type, response FROM idempotency WHERE team = $1 AND key = $2`
-	insertClaim = `INSERT OR REPLACE INTO idempotency (team, key, body, owner, lease_until, created_at) VALUES ($1, $2, $3, $4, $5, $6)`
-)
+const insertClaim = `INSERT OR REPLACE INTO idempotency (team, key, body, owner, lease_until, created_at) VALUES ($1, $2, $3, $4, $5, $6)`
 
 // Claim takes the name where it is free.
 func (s *Idempotency) Claim(ctx context.Context, n idempotency.Name, body idempotency.Body, owner string, lease, keep time.Duration) (c idempotency.Claimed, err error) {
 	err = s.file.tx(ctx, "idempotency_claim", func(ctx context.Context, tx *sql.Tx) error {
 		now := s.now()
-		row := claimRow{}
-		err := row.scan(tx.QueryRowContext(ctx, readClaim, string(n.Team), n.Key))
+		var row sqltext.Claim
+		err := row.Scan(tx.QueryRowContext(ctx, sqltext.ReadClaim, string(n.Team), n.Key))
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err == nil && !row.free(now, keep) {
-			c = row.claimed(body)
+		if err == nil && !row.Free(now, keep) {
+			c = row.Claimed(body)
 			return nil
 		}
 		c = idempotency.Claimed{State: idempotency.Taken}
@@ -44,64 +41,19 @@ func (s *Idempotency) Claim(ctx context.Context, n idempotency.Name, body idempo
 	return c, nil
 }
 
-// claimRow is a row as it was found.
-type claimRow struct {
-	body           []byte
-	lease, created int64
-	status         sql.NullInt64
-	contentType    sql.NullString
-	response       []byte
-}
-
-func (r *claimRow) scan(row scanner) error {
-	return row.Scan(&r.body, &r.lease, &r.created, &r.status, &r.contentType, &r.response)
-}
-
-// free says whether the row counts no more: its answer is too old, or its owner is gone.
-func (r *claimRow) free(now time.Time, keep time.Duration) bool {
-	if r.status.Valid {
-		return r.created <= now.Add(-keep).UnixMicro()
-	}
-	return r.lease <= now.UnixMicro()
-}
-
-func (r *claimRow) claimed(body idempotency.Body) idempotency.Claimed {
-	switch {
-	case !bytes.Equal(r.body, body[:]):
-		return idempotency.Claimed{State: idempotency.OtherBody}
-	case !r.status.Valid:
-		return idempotency.Claimed{State: idempotency.Running}
-	}
-	answer := idempotency.Response{Status: int(r.status.Int64), ContentType: r.contentType.String, Body: r.response}
-	return idempotency.Claimed{State: idempotency.Answered, Response: answer}
-}
-
-// Only the owner of a claim that has no answer yet may change it.
-const ofOwner = ` WHERE team = $1 AND key = $2 AND owner = $3 AND status IS NULL`
-
-const (
-	renewClaim   = `UPDATE idempotency SET lease_until = $4` + ofOwner
-	finishClaim  = `UPDATE idempotency SET status = $4, content_type = $5, response = $6` + ofOwner
-	releaseClaim = `DELETE FROM idempotency` + ofOwner
-)
-
 // Renew prolongs the lease.
 func (s *Idempotency) Renew(ctx context.Context, n idempotency.Name, owner string, lease time.Duration) error {
-	return s.owned(ctx, "idempotency_renew", renewClaim, string(n.Team), n.Key, owner, s.now().Add(lease).UnixMicro())
+	return s.owned(ctx, "idempotency_renew", sqltext.RenewClaim, string(n.Team), n.Key, owner, s.now().Add(lease).UnixMicro())
 }
 
 // Finish keeps the answer.
 func (s *Idempotency) Finish(ctx context.Context, n idempotency.Name, owner string, r idempotency.Response) error {
-	body := r.Body
-	if body == nil {
-		body = []byte{}
-	}
-	return s.owned(ctx, "idempotency_finish", finishClaim, string(n.Team), n.Key, owner, r.Status, r.ContentType, body)
+	return s.owned(ctx, "idempotency_finish", sqltext.FinishClaim, sqltext.FinishArgs(n, owner, r)...)
 }
 
 // Release frees the name.
 func (s *Idempotency) Release(ctx context.Context, n idempotency.Name, owner string) error {
-	return s.owned(ctx, "idempotency_release", releaseClaim, string(n.Team), n.Key, owner)
+	return s.owned(ctx, "idempotency_release", sqltext.ReleaseClaim, string(n.Team), n.Key, owner)
 }
 
 // owned runs a statement that must change the owner's row.

@@ -9,63 +9,47 @@ import (
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/key"
-	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/shelf"
-	"github.com/promptd/promptd/internal/template"
+	sqltext "github.com/promptd/promptd/internal/store/statement"
 )
 
 // Shelf keeps in promptd.db what stands on a shelf: in a table of names, and a table of versions.
 type Shelf struct {
 	file *file
-	kind shelf.Kind
-	sql  shelfSQL
-}
-
-// shelfTable tells one shelf's tables and columns from another's.
-type shelfTable struct {
-	kind shelf.Kind
-	// names and versions are the tables, content is the column of a version that holds it, and counter the row of the counters.
-	names, versions, content, counter string
+	sql  sqltext.Shelf
 }
 
 // Schemas is the part that keeps the schema registry.
-func (db *DB) Schemas() *Shelf {
-	return newShelf(db.main, shelfTable{registry.Kind, "schemas", "schema_versions", "schema", "schema_changes"})
-}
+func (db *DB) Schemas() *Shelf { return &Shelf{db.main, sqltext.Schemas()} }
 
 // Templates is the part that keeps templates.
-func (db *DB) Templates() *Shelf {
-	return newShelf(db.main, shelfTable{template.Kind, "templates", "template_versions", "content", "template_changes"})
-}
-
-func newShelf(f *file, t shelfTable) *Shelf { return &Shelf{f, t.kind, t.statements()} }
+func (db *DB) Templates() *Shelf { return &Shelf{db.main, sqltext.Templates()} }
 
 // query names a transaction or a list for logs and metrics: schema_publish.
-func (s *Shelf) query(what string) string { return string(s.kind) + "_" + what }
+func (s *Shelf) query(what string) string { return string(s.sql.Kind) + "_" + what }
 
 // Find reads a name with one of its versions.
 func (s *Shelf) Find(ctx context.Context, team key.TeamID, name string, number int) (shelf.Name, shelf.Version, error) {
-	var v versionRow
-	one, err := scanName(s.file.read.QueryRowContext(ctx, s.sql.oneVersion, string(team), name, number), v.dest(true)...)
+	var v sqltext.Version
+	one, err := sqltext.ScanName(s.file.read.QueryRowContext(ctx, s.sql.OneVersion, string(team), name, number), v.Dest(true)...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return shelf.Name{}, shelf.Version{}, s.kind.NoName(name)
+		return shelf.Name{}, shelf.Version{}, s.sql.Kind.NoName(name)
 	}
 	if err != nil {
-		return shelf.Name{}, shelf.Version{}, explain("read a "+string(s.kind), err)
+		return shelf.Name{}, shelf.Version{}, explain("read a "+string(s.sql.Kind), err)
 	}
-	if number != 0 && !v.number.Valid {
-		return shelf.Name{}, shelf.Version{}, s.kind.NoVersion(&one, number)
+	if number != 0 && !v.Found() {
+		return shelf.Name{}, shelf.Version{}, s.sql.Kind.NoVersion(&one, number)
 	}
-	found, err := v.version()
+	found, err := v.Value()
 	if err != nil {
-		return shelf.Name{}, shelf.Version{}, fmt.Errorf("read the %s %s: %w", s.kind, name, err)
+		return shelf.Name{}, shelf.Version{}, fmt.Errorf("read the %s %s: %w", s.sql.Kind, name, err)
 	}
 	return one, found, nil
 }
 
 // Publish keeps a version under the name's next number.
 func (s *Shelf) Publish(ctx context.Context, p shelf.Publication) (after shelf.Name, v shelf.Version, err error) {
-	team, at := string(p.Team), p.CreatedAt.UnixMicro()
 	err = s.file.tx(ctx, s.query("publish"), func(ctx context.Context, tx *sql.Tx) error {
 		before, err := s.read(ctx, tx, p.Team, p.Name)
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -75,17 +59,17 @@ func (s *Shelf) Publish(ctx context.Context, p shelf.Publication) (after shelf.N
 			return shelf.ErrMoved
 		}
 		if before.Revision == 0 {
-			_, err = tx.ExecContext(ctx, s.sql.insertName, team, p.Name, orEmpty(p.Description), string(p.Kept), string(p.Owner), at)
+			_, err = tx.ExecContext(ctx, s.sql.InsertName, sqltext.InsertNameArgs(p)...)
 		} else {
-			_, err = tx.ExecContext(ctx, s.sql.nextVersion, team, p.Name, at, p.Description)
+			_, err = tx.ExecContext(ctx, s.sql.NextVersion, sqltext.NextVersionArgs(p)...)
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, s.sql.insertVersion, team, p.Name, p.Hash[:], string(p.Compatibility), string(p.Owner), at, p.Content.String()); err != nil {
+		if _, err := tx.ExecContext(ctx, s.sql.InsertVersion, sqltext.InsertVersionArgs(p)...); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, s.sql.moveCounter); err != nil {
+		if _, err := tx.ExecContext(ctx, s.sql.MoveCounter); err != nil {
 			return err
 		}
 		after, err = s.read(ctx, tx, p.Team, p.Name)
@@ -99,18 +83,11 @@ func (s *Shelf) Publish(ctx context.Context, p shelf.Publication) (after shelf.N
 	return after, v, nil
 }
 
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
 // read reads a name inside a transaction.
 func (s *Shelf) read(ctx context.Context, tx *sql.Tx, team key.TeamID, name string) (shelf.Name, error) {
-	one, err := scanName(tx.QueryRowContext(ctx, s.sql.oneName, string(team), name))
+	one, err := sqltext.ScanName(tx.QueryRowContext(ctx, s.sql.OneName, string(team), name))
 	if errors.Is(err, sql.ErrNoRows) {
-		return shelf.Name{}, s.kind.NoName(name)
+		return shelf.Name{}, s.sql.Kind.NoName(name)
 	}
 	return one, err
 }
@@ -118,12 +95,7 @@ func (s *Shelf) read(ctx context.Context, tx *sql.Tx, team key.TeamID, name stri
 // Change changes what is not nil.
 func (s *Shelf) Change(ctx context.Context, team key.TeamID, name string, c shelf.Change) (shelf.Name, error) {
 	return s.change(ctx, s.query("change"), team, name, func(ctx context.Context, tx *sql.Tx, _ shelf.Name) (bool, error) {
-		var mode *string
-		if c.Compatibility != nil {
-			text := string(*c.Compatibility)
-			mode = &text
-		}
-		_, err := tx.ExecContext(ctx, s.sql.changeName, string(team), name, c.Description, mode, c.At.UnixMicro())
+		_, err := tx.ExecContext(ctx, s.sql.ChangeName, sqltext.ChangeNameArgs(team, name, c)...)
 		return err == nil, err
 	})
 }
@@ -141,18 +113,18 @@ func (s *Shelf) Restore(ctx context.Context, team key.TeamID, name string, numbe
 func (s *Shelf) mark(ctx context.Context, query string, team key.TeamID, name string, number int, mark any, at time.Time) (shelf.Name, error) {
 	return s.change(ctx, query, team, name, func(ctx context.Context, tx *sql.Tx, one shelf.Name) (bool, error) {
 		if number == 0 {
-			return affected(tx.ExecContext(ctx, s.sql.markName, string(team), name, mark, at.UnixMicro()))
+			return affected(tx.ExecContext(ctx, s.sql.MarkName, string(team), name, mark, at.UnixMicro()))
 		}
 		var count int
-		if err := tx.QueryRowContext(ctx, s.sql.hasVersion, string(team), name, number).Scan(&count); err != nil {
+		if err := tx.QueryRowContext(ctx, s.sql.HasVersion, string(team), name, number).Scan(&count); err != nil {
 			return false, err
 		}
 		if count == 0 {
-			return false, s.kind.NoVersion(&one, number)
+			return false, s.sql.Kind.NoVersion(&one, number)
 		}
-		moved, err := affected(tx.ExecContext(ctx, s.sql.markVersion, string(team), name, mark, number))
+		moved, err := affected(tx.ExecContext(ctx, s.sql.MarkVersion, string(team), name, mark, number))
 		if err == nil && moved {
-			_, err = tx.ExecContext(ctx, s.sql.touchName, string(team), name, at.UnixMicro())
+			_, err = tx.ExecContext(ctx, s.sql.TouchName, string(team), name, at.UnixMicro())
 		}
 		return moved, err
 	})
@@ -176,7 +148,7 @@ func (s *Shelf) change(ctx context.Context, query string, team key.TeamID, name 
 		if err != nil || !moved {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, s.sql.moveCounter); err != nil {
+		if _, err := tx.ExecContext(ctx, s.sql.MoveCounter); err != nil {
 			return err
 		}
 		one, err = s.read(ctx, tx, team, name)
@@ -191,8 +163,8 @@ func (s *Shelf) change(ctx context.Context, query string, team key.TeamID, name 
 // List reads a page of names; one more row than wanted tells whether another page follows.
 func (s *Shelf) List(ctx context.Context, team key.TeamID, f shelf.Filter) (list []shelf.Name, next string, err error) {
 	list = make([]shelf.Name, 0, min(f.Limit, shelf.MaxPage))
-	err = s.file.rows(ctx, s.query("list"), s.sql.someNames, []any{string(team), f.After, f.Withdrawn, f.Limit + 1}, func(rows *sql.Rows) error {
-		one, err := scanName(rows)
+	err = s.file.rows(ctx, s.query("list"), s.sql.SomeNames, []any{string(team), f.After, f.Withdrawn, f.Limit + 1}, func(rows *sql.Rows) error {
+		one, err := sqltext.ScanName(rows)
 		list = append(list, one)
 		return err
 	})
@@ -208,19 +180,19 @@ func (s *Shelf) List(ctx context.Context, team key.TeamID, f shelf.Filter) (list
 
 // Versions reads a page of a name's versions.
 func (s *Shelf) Versions(ctx context.Context, team key.TeamID, name string, f shelf.VersionFilter) (list []shelf.Version, next int, err error) {
-	if _, err := scanName(s.file.read.QueryRowContext(ctx, s.sql.oneName, string(team), name)); errors.Is(err, sql.ErrNoRows) {
-		return nil, 0, s.kind.NoName(name)
+	if _, err := sqltext.ScanName(s.file.read.QueryRowContext(ctx, s.sql.OneName, string(team), name)); errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, s.sql.Kind.NoName(name)
 	} else if err != nil {
-		return nil, 0, explain("read a "+string(s.kind), err)
+		return nil, 0, explain("read a "+string(s.sql.Kind), err)
 	}
 	list = make([]shelf.Version, 0, min(f.Limit, shelf.MaxPage))
 	args := []any{string(team), name, f.Before, f.Withdrawn, f.Limit + 1}
-	err = s.file.rows(ctx, s.query("versions"), s.sql.someVersions, args, func(rows *sql.Rows) error {
-		var v versionRow
-		if err := rows.Scan(v.dest(false)...); err != nil {
+	err = s.file.rows(ctx, s.query("versions"), s.sql.SomeVersions, args, func(rows *sql.Rows) error {
+		var v sqltext.Version
+		if err := rows.Scan(v.Dest(false)...); err != nil {
 			return err
 		}
-		one, err := v.version()
+		one, err := v.Value()
 		list = append(list, one)
 		return err
 	})
@@ -236,8 +208,8 @@ func (s *Shelf) Versions(ctx context.Context, team key.TeamID, name string, f sh
 
 // Changes reads the change counter.
 func (s *Shelf) Changes(ctx context.Context) (now int64, err error) {
-	if err := s.file.read.QueryRowContext(ctx, s.sql.readCounter).Scan(&now); err != nil {
-		return 0, explain("read the counter of "+string(s.kind)+" changes", err)
+	if err := s.file.read.QueryRowContext(ctx, s.sql.ReadCounter).Scan(&now); err != nil {
+		return 0, explain("read the counter of "+string(s.sql.Kind)+" changes", err)
 	}
 	return now, nil
 }

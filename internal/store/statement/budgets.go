@@ -7,16 +7,9 @@ import (
 	"github.com/promptd/promptd/internal/limit"
 )
 
-// The statements of budgets.
-const (
-	BookedBudget = `SELECT booked FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder = $4`
-	OthersBudget = `SELECT CAST(coalesce(sum(amount), 0) AS bigint) FROM budget_leases
-	WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4 AND lease_until > $5`
-	LeaseBudget = `INSERT INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
+// LeaseBudget keeps what a holder has of a budget: $1 kind, $2 id, $3 period, $4 holder, $5 amount, $6 what it has ever booked, $7 until when.
+const LeaseBudget = `INSERT INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
 	ON CONFLICT (kind, id, period, holder) DO UPDATE SET amount = excluded.amount, booked = excluded.booked, lease_until = excluded.lease_until`
-	ForgetBudgets = `DELETE FROM budgets WHERE updated_at < $1`
-	ForgetLeases  = `DELETE FROM budget_leases WHERE lease_until < $1`
-)
 
 const (
 	alertColumns = `SELECT id, kind, payer, team, period, threshold, limit_nanos, spent, at FROM budget_alerts `
