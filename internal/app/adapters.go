@@ -33,6 +33,17 @@ func dialects() []dialect.Dialect {
 func engines() []engine {
 	return []engine{
 		{"sqlite", openSQLite},
+		{"postgres", openPostgres},
+		{"postgresql", openPostgres},
+	}
+}
+
+// carriers are the brokers that broker.url may name.
+func carriers() []carrier {
+	return []carrier{
+		{"embedded", openEmbedded},
+		{"amqp", openRabbitMQ},
+		{"amqps", openRabbitMQ},
 	}
 }
 
@@ -55,6 +66,10 @@ func Adapters() config.Adapters {
 	for _, e := range engines() {
 		databases = append(databases, e.scheme)
 	}
+	var brokers []string
+	for _, k := range carriers() {
+		brokers = append(brokers, k.scheme)
+	}
 	return config.Adapters{
 		Dialects:   names,
 		Profiles:   lowering.Names(),
@@ -62,7 +77,7 @@ func Adapters() config.Adapters {
 		Strategies: router.Names(),
 		Databases:  databases,
 		Caches:     []string{"memory"},
-		Brokers:    []string{"embedded"},
+		Brokers:    brokers,
 		Inert: []string{
 			"state.url", "webhooks.allow_private_networks", "webhooks.max_age", "limits.upload_bytes",
 		},

@@ -25,6 +25,7 @@ import (
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
+	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/language"
 	"github.com/promptd/promptd/internal/limit"
@@ -56,6 +57,7 @@ type App struct {
 	lifecycle
 	env    Env
 	owners []owner
+	fronts []owner
 
 	seen      *observe.Telemetry
 	log       *slog.Logger
@@ -69,6 +71,7 @@ type App struct {
 	local     *localModel
 	door      *limit.Door
 	pipe      *pipeline.Pipeline
+	jobs      *job.Service
 	server    *api.Server
 	public    *listening
 	admin     *listening
@@ -127,6 +130,9 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 		return nil, err
 	}
 	a.atEnd("store", func(context.Context) error { return a.db.close() })
+	if a.db.run != nil {
+		a.own("store", a.db.run)
+	}
 
 	if a.verifier, err = key.NewVerifier(ctx, a.db.keys, key.VerifierConfig{
 		DefaultRateLimitPerHour: c.Auth.DefaultRateLimitPerHour, Teams: a.db.teams, OnError: a.complain("keys could not be read"),
@@ -194,6 +200,10 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 		return nil, err
 	}
 	a.atEnd("pipeline", func(context.Context) error { a.pipe.Close(); return nil })
+	hooks := a.webhooks(&c, composer{a.db.jobs}, newID)
+	if err = a.work(&c, newID, aim{hooks}, func(job.Ended) { hooks.Wake() }); err != nil {
+		return nil, err
+	}
 
 	if a.server, err = api.New(api.Deps{
 		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Learned: a.learned, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.keys, Changed: a.verifier.Refresh}, Teams: &key.TeamKeeper{Store: a.db.teams, Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.history, Recorded: history,

@@ -9,6 +9,7 @@ import (
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
+	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/observe"
@@ -29,10 +30,14 @@ type kept struct {
 	learned     router.Store
 	schemas     shelf.Store
 	templates   shelf.Store
+	deliveries  deliveries
+	jobs        job.Store
 	// states gives the key that seals what requests go on with, the same for every process on the store.
 	states func(context.Context) ([]byte, error)
-	ping   func(context.Context) error
-	close  func() error
+	// run is the store's owner, nil where it has none.
+	run   func(context.Context) error
+	ping  func(context.Context) error
+	close func() error
 }
 
 // history is what the history is to its consumers.
@@ -79,7 +84,7 @@ func openSQLite(ctx context.Context, c *config.Config, m *observe.Metrics) (*kep
 	}
 	return &kept{
 		keys: db.Keys(), teams: db.Teams(), idempotency: db.Idempotency(), history: db.History(), budgets: db.Budgets(), learned: db.Learned(),
-		schemas: db.Schemas(), templates: db.Templates(),
+		schemas: db.Schemas(), templates: db.Templates(), deliveries: db.Deliveries(), jobs: db.Jobs(),
 		states: func(context.Context) ([]byte, error) { return stateKey(c.DataDir) },
 		ping:   db.Ping, close: db.Close,
 	}, nil
