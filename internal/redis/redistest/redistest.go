@@ -130,27 +130,6 @@ func (s Server) Age(tb testing.TB, d time.Duration) {
 	})
 }
 
-// Keys counts the keys of the prefix.
-func (s Server) Keys(tb testing.TB) (n int) {
-	tb.Helper()
-	s.keys(tb, func(_ rueidis.Client, keys []string) { n += len(keys) })
-	return n
-}
-
-// Remove removes the keys of the prefix whose names hold a text, as an eviction does.
-func (s Server) Remove(tb testing.TB, part string) (n int) {
-	tb.Helper()
-	s.keys(tb, func(node rueidis.Client, keys []string) {
-		for _, k := range keys {
-			if strings.Contains(k, part) {
-				node.Do(context.Background(), node.B().Unlink().Key(k).Build())
-				n++
-			}
-		}
-	})
-	return n
-}
-
 // keys calls f with the keys of the prefix, a node at a time, over a connection of its own.
 func (s Server) keys(tb testing.TB, f func(node rueidis.Client, keys []string)) {
 	tb.Helper()
