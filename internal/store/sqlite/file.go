@@ -39,6 +39,9 @@ type file struct {
 	write   *sql.DB
 	read    *sql.DB
 	observe func(query string, took time.Duration, err error)
+
+	// prepared is used by whoever has the write connection.
+	prepared prepared
 }
 
 // openFile opens the connections; the first of each is made at once, so that a fault shows here.
@@ -102,6 +105,7 @@ func dsn(path string, pragmas ...string) string {
 
 func (f *file) close() error {
 	var errs []error
+	f.prepared.close()
 	for _, pool := range []*sql.DB{f.read, f.write} {
 		if pool != nil {
 			errs = append(errs, pool.Close())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
+	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/registry"
@@ -42,6 +43,7 @@ type Stores struct {
 	Teams       key.TeamStore
 	Budgets     limit.BudgetStore
 	Deliveries  Deliveries
+	Jobs        job.Store
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -66,6 +68,7 @@ func Run(t *testing.T, open Open) {
 		{"teams", teamContracts()},
 		{"budgets", budgetContracts()},
 		{"deliveries", deliveryContracts()},
+		{"jobs", jobContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
