@@ -38,9 +38,9 @@ func stores(db *postgres.DB) storetest.Stores {
 
 func TestContracts(t *testing.T) {
 	t.Parallel()
-	postgrestest.URL(t)
+	lender := postgrestest.NewLender(t)
 	storetest.Run(t, func(tb testing.TB, now func() time.Time) storetest.Stores {
 		tb.Helper()
-		return stores(open(tb, postgres.Options{URL: postgrestest.Database(tb), Now: now}))
+		return stores(open(tb, postgres.Options{URL: lender.Database(tb), Now: now}))
 	})
 }
