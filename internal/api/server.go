@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/promptd/promptd/internal/cache"
+	"github.com/promptd/promptd/internal/delivery"
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
@@ -80,6 +81,7 @@ type Deps struct {
 	Templates   *template.Library
 	Keys        *key.Issuer
 	Teams       *key.TeamKeeper
+	Webhooks    *delivery.Hooks
 	Verifier    Verifier
 	History     History
 	Recorded    Flusher

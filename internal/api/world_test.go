@@ -175,7 +175,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			Settings: func() pipeline.Settings {
 				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 			},
-		}), Pool: pool, Learned: learned, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Teams: &key.TeamKeeper{Store: w.db.Teams(), Changed: verifier.Refresh}, Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		}), Pool: pool, Learned: learned, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Teams: &key.TeamKeeper{Store: w.db.Teams(), Changed: verifier.Refresh}, Webhooks: w.hooks(), Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

@@ -115,6 +115,8 @@ func (h *HTTP) Send(ctx context.Context, r Request) (Answer, error) {
 	}
 	req.Header = r.Header.Clone()
 	req.Header.Set("User-Agent", agent)
+	// Not sent, since it is empty. It says that a message may be sent once more where a connection that rested turns out to be closed: webhook-id tells receivers.
+	req.Header["Idempotency-Key"] = nil
 	res, err := h.transport.RoundTrip(req)
 	if err != nil {
 		return Answer{}, explain(ctx, err)

@@ -49,6 +49,7 @@ type Metrics struct {
 	statements  table[string, *statement]
 
 	budgets      budgetMeters
+	webhooks     webhookMeters
 	jobs         jobMeters
 	hits, misses atomic.Uint64
 	watched      watched
@@ -75,6 +76,7 @@ func NewMetrics(b Build) *Metrics {
 	m.declarePipeline()
 	m.declareStores()
 	m.declareBudgets()
+	m.declareWebhooks()
 	m.declareJobs()
 
 	build := m.gauges("promptd_build_info", "1, with the build in its labels.", "version", "revision", "go_version")
