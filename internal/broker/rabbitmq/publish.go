@@ -101,7 +101,7 @@ func (o *outlet) open(b *Broker, s *session) error {
 	}
 	if o.session == s && (o.ch != nil || o.doubtful) {
 		if err := b.declare(s, o.queue); err != nil {
-			b.standing.hold(o.queue, err)
+			b.standing.hold(o.queue, heldFor, err)
 			return err
 		}
 	}
@@ -148,7 +148,7 @@ func (b *Broker) confirmed(ctx context.Context, o *outlet, sent []*amqp.Deferred
 		case <-c.Done():
 		case <-limit.C:
 			err := fmt.Errorf("%w: no confirmation within %s", broker.ErrUnavailable, b.cfg.ConfirmLimit)
-			b.standing.hold(o.queue, err)
+			b.standing.hold(o.queue, heldFor, err)
 			o.close()
 			return err
 		case <-ctx.Done():
@@ -169,7 +169,7 @@ func (b *Broker) confirmed(ctx context.Context, o *outlet, sent []*amqp.Deferred
 }
 
 // returned looks for messages that came back since there is no such queue. The client hands over what comes back before it hands over the confirmation,
-// so all of them are there. The next use of the outlet declares the queue.
+// so all of them are there. The queue is declared when the server has told the consumers of the one that was.
 func (o *outlet) returned(b *Broker) error {
 	n := 0
 	for {
@@ -187,5 +187,7 @@ func (o *outlet) returned(b *Broker) error {
 		return nil
 	}
 	o.close()
-	return fmt.Errorf("%w: %d messages came back, there is no queue %s; it is declared with the next", broker.ErrUnavailable, n, b.names.queue(o.queue))
+	err := fmt.Errorf("%w: %d messages came back, since there is no queue %s; it is declared in a moment", broker.ErrUnavailable, n, b.names.queue(o.queue))
+	b.standing.hold(o.queue, settleFor, err)
+	return err
 }

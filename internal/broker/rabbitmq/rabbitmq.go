@@ -33,6 +33,7 @@ const (
 	defaultCallLimit    = 5 * time.Second
 	defaultConfirmLimit = 10 * time.Second
 	defaultDrainLimit   = 30 * time.Second
+	defaultRenewEvery   = 30 * time.Second
 )
 
 // Config is what a Broker is made from. Everything but URL has a default.
@@ -48,6 +49,8 @@ type Config struct {
 	// CallLimit bounds an exchange with the server, ConfirmLimit the wait for confirmations, and DrainLimit how long Run waits at its end for consumers
 	// whose handlers run.
 	CallLimit, ConfirmLimit, DrainLimit time.Duration
+	// RenewEvery is how often a consumer that gets nothing asks anew.
+	RenewEvery time.Duration
 	// OnError is told of what went wrong and is tried again: lost connections, refused declarations. It must not block.
 	OnError func(error)
 	// OnRepaired is told of a queue that was deleted and declared anew, so that what is due can be announced again. It must not block.
@@ -60,6 +63,7 @@ func (c *Config) complete() {
 	}
 	c.Room, c.Limit = positive(c.Room, defaultRoom), positive(c.Limit, defaultLimit)
 	c.Heartbeat, c.DrainLimit = positive(c.Heartbeat, defaultHeartbeat), positive(c.DrainLimit, defaultDrainLimit)
+	c.RenewEvery = positive(c.RenewEvery, defaultRenewEvery)
 	c.CallLimit, c.ConfirmLimit = positive(c.CallLimit, defaultCallLimit), positive(c.ConfirmLimit, defaultConfirmLimit)
 	if c.OnError == nil {
 		c.OnError = func(error) {}

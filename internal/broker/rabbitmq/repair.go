@@ -26,6 +26,8 @@ const (
 	repairEvery = time.Minute
 	// spread is the longest wait before a queue is examined: several processes see the fault at the same moment, and the first mends it for all.
 	spread = time.Second
+	// settleFor is the pause between the end of a queue and its declaration, in which the server tells the consumers of the old one; see errIdle.
+	settleFor = time.Second
 )
 
 // suspect marks an error that lets a queue be suspected: an internal error of the server, or silence.
@@ -89,5 +91,6 @@ func (b *Broker) remake(ctx context.Context, q broker.Queue) error {
 	if err != nil {
 		return err
 	}
+	pause(ctx, settleFor)
 	return b.declare(s, q)
 }

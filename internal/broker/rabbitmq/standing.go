@@ -26,10 +26,10 @@ func newStanding() *standing {
 }
 
 // hold keeps publishers from a queue for a while.
-func (s *standing) hold(q broker.Queue, why error) {
+func (s *standing) hold(q broker.Queue, d time.Duration, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heldUntil[q], s.why[q] = time.Now().Add(heldFor), why
+	s.heldUntil[q], s.why[q] = time.Now().Add(d), why
 }
 
 // release lets publishers to a queue again.
@@ -45,7 +45,7 @@ func (s *standing) held(q broker.Queue) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Now().Before(s.heldUntil[q]) {
-		return fmt.Errorf("%w: it is not asked for %s after this: %w", broker.ErrUnavailable, heldFor, s.why[q])
+		return fmt.Errorf("%w: the queue is left alone for a moment after this: %w", broker.ErrUnavailable, s.why[q])
 	}
 	return nil
 }

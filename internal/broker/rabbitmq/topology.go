@@ -102,7 +102,7 @@ func (b *Broker) declareAll(s *session) {
 			continue
 		}
 		if err := b.declare(s, q); err != nil {
-			b.standing.hold(q, err)
+			b.standing.hold(q, heldFor, err)
 			b.cfg.OnError(err)
 		}
 	}

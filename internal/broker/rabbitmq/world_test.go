@@ -126,3 +126,25 @@ func conform(t *testing.T, url string) {
 		return brokertest.Instance{Broker: one, Other: two, Fetches: true}
 	})
 }
+
+// admin gives a channel of its own on the server.
+func admin(t *testing.T, url string) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+func remove(t *testing.T, url, queue string) {
+	t.Helper()
+	if _, err := admin(t, url).QueueDelete(queue, false, false, false); err != nil {
+		t.Fatal(err)
+	}
+}
