@@ -22,7 +22,7 @@ func levels() [][]string {
 		{"internal/template"},
 		{"internal/router"},
 		{"internal/pipeline"},
-		{"internal/dropin"},
+		{"internal/dropin", "internal/job"},
 		{"internal/relay"},
 		{"internal/store/statement"},
 		{
