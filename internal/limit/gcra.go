@@ -39,13 +39,28 @@ func (s State) Advance(now int64, cost int, p Policy) (State, Decision) {
 	return next, d
 }
 
-// settle brings the state to the present and to the policy: not before now, not more than a period ahead, its fraction counted
-// with the policy's limit. Where a fraction cannot be kept it is rounded up, to the side that admits less.
-func (s State) settle(now int64, p Policy) State {
-	whole := uint64(p.Limit) //nolint:gosec // Check has seen that it is positive.
-	if s.Idle(now) {
-		return State{Nanos: now, Whole: whole}
+// Count counts a cost that was admitted elsewhere, up to the whole limit, and gives the state after it.
+func (s State) Count(now int64, cost int, p Policy) State {
+	horizon := State{Nanos: now + int64(p.Period), Whole: uint64(p.Limit)} //nolint:gosec // Check has seen that it is positive.
+	next := s.settle(now, p).add(min(cost, p.Limit), p)
+	if next.Nanos >= horizon.Nanos {
+		return horizon
 	}
+	return next
+}
+
+// settle brings the state to the present and to the policy: not before now, not more than a period ahead, its fraction counted
+// with the policy's limit.
+func (s State) settle(now int64, p Policy) State {
+	if s.Idle(now) {
+		return State{Nanos: now, Whole: uint64(p.Limit)} //nolint:gosec // Check has seen that it is positive.
+	}
+	return s.suit(now, p)
+}
+
+// suit is settle for a state that may stay before now. Where a fraction cannot be kept it is rounded up, to the side that admits less.
+func (s State) suit(now int64, p Policy) State {
+	whole := uint64(p.Limit) //nolint:gosec // Check has seen that it is positive.
 	if s.Whole != whole {
 		if s.Part > 0 {
 			s.Nanos++
@@ -61,7 +76,7 @@ func (s State) settle(now int64, p Policy) State {
 // add moves the state by cost × period / limit.
 func (s State) add(cost int, p Policy) State {
 	hi, lo := bits.Mul64(uint64(cost), uint64(p.Period)) //nolint:gosec // Neither is negative.
-	step, part := bits.Div64(hi, lo, s.Whole)            // The cost is at most the limit, so step is at most the period.
+	step, part := bits.Div64(hi, lo, s.Whole)            // The cost is at most twice the limit, so step is at most two periods.
 	s.Nanos += int64(step)                               //nolint:gosec // At most a period.
 	s.Part += part
 	if s.Part >= s.Whole {

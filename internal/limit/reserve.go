@@ -44,13 +44,23 @@ func (t Tab) Settle(now int64, reserved, used int, p Policy) Tab {
 	return t.pay(now, p)
 }
 
-// pay counts as used what is owed, as far as the allowance goes.
+// pay counts as used what is owed, as far as the allowance goes. The time in which nobody asked has paid as well.
 func (t Tab) pay(now int64, p Policy) Tab {
-	t.State = t.State.settle(now, p)
-	if n := min(t.Debt, t.State.room(now, p)); n > 0 {
+	if t.Debt > 0 {
+		t.State = t.State.suit(now, p)
+		past := max(0, (now-t.State.Nanos)/int64(p.Period)) // Whole periods, each of which has paid a whole limit.
+		owed := int64(t.Debt / p.Limit)
+		paid := min(past, owed)
+		t.State.Nanos += paid * int64(p.Period)
+		t.Debt -= int(paid) * p.Limit
+		n := t.Debt // Less than a limit, and there is more than a period for it.
+		if owed >= past {
+			n = min(t.Debt, t.State.room(now, p))
+		}
 		t.State = t.State.add(n, p)
 		t.Debt -= n
 	}
+	t.State = t.State.settle(now, p)
 	return t
 }
 

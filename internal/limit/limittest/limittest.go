@@ -67,6 +67,7 @@ func Run(t *testing.T, fresh func(tb testing.TB, name string, now func() time.Ti
 		{"HeldIsNotThereForOthers", heldIsNotThere},
 		{"UnusedIsThereAgain", unusedIsThereAgain},
 		{"MoreThanReservedIsPaidFirst", moreIsPaidFirst},
+		{"DebtIsPaidWhileNobodyAsks", debtIsPaidUnseen},
 		{"BadReservationsAreErrors", badReservations},
 		{"ManyReservationsAreNeverOverAdmitted", concurrentReservations},
 		{"PlacesAreBounded", placesAreBounded},

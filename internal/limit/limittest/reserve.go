@@ -71,6 +71,18 @@ func moreIsPaidFirst(t *testing.T, l limit.Limiter, clock *Clock) {
 	}
 }
 
+func debtIsPaidUnseen(t *testing.T, l limit.Limiter, clock *Clock) {
+	p := limit.PerMinute(60)
+	reserve(t, l, "k", 10, p)
+	settle(t, l, "k", 10, 210, p) // 150 beyond the whole limit.
+	clock.Advance(3*time.Minute + 29*time.Second)
+	want(t, "nobody asked until it was paid but for one", reserve(t, l, "k", 60, p), limit.Decision{Limit: 60, Remaining: 59, ResetAfter: time.Second, RetryAfter: time.Second})
+	clock.Advance(time.Second)
+	if d := reserve(t, l, "k", 60, p); !d.Allowed {
+		t.Errorf("when all is paid: %+v, want it admitted", d)
+	}
+}
+
 func badReservations(t *testing.T, l limit.Limiter, _ *Clock) {
 	p := limit.PerMinute(5)
 	d, err := l.Reserve(t.Context(), "k", 6, p)

@@ -106,6 +106,26 @@ func (l *Limiter) Allow(ctx context.Context, key string, cost int, p limit.Polic
 	return d, nil
 }
 
+// Count counts what was admitted elsewhere; see limit.Ledger.
+func (l *Limiter) Count(ctx context.Context, key string, cost int, p limit.Policy) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := limit.Check(cost, p); err != nil || cost == 0 {
+		return err
+	}
+	now := l.now()
+	s := l.of(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state, seen := s.keys[key]
+	if !seen {
+		s.grow(now)
+	}
+	s.keys[key] = state.Count(now, cost, p)
+	return nil
+}
+
 // Sweep forgets every idle key and returns how many are left.
 func (l *Limiter) Sweep() int {
 	left := 0
@@ -155,4 +175,4 @@ func (s *shard) sweep(now int64) {
 	s.sweepAt = max(smallest, 2*(len(s.keys)+len(s.tabs)))
 }
 
-var _ limit.Limiter = (*Limiter)(nil)
+var _ limit.Ledger = (*Limiter)(nil)

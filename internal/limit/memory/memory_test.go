@@ -14,7 +14,7 @@ import (
 
 func TestMemoryLimiterKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	limittest.Run(t, func(tb testing.TB, _ string, now func() time.Time) limit.Limiter {
+	limittest.RunLedger(t, func(tb testing.TB, _ string, now func() time.Time) limit.Ledger {
 		tb.Helper()
 		return memory.New(memory.Config{Clock: now})
 	})
