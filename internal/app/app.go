@@ -23,6 +23,7 @@ import (
 	"github.com/promptd/promptd/internal/api"
 	"github.com/promptd/promptd/internal/cache/memory"
 	"github.com/promptd/promptd/internal/config"
+	"github.com/promptd/promptd/internal/delivery"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/job"
@@ -200,9 +201,12 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 		return nil, err
 	}
 	a.atEnd("pipeline", func(context.Context) error { a.pipe.Close(); return nil })
-	hooks := a.webhooks(&c, composer{a.db.jobs}, newID)
-	if err = a.work(&c, newID, aim{hooks}, func(job.Ended) { hooks.Wake() }); err != nil {
-		return nil, err
+	var hooks *delivery.Hooks
+	if a.db.jobs != nil && a.db.deliveries != nil {
+		hooks = a.webhooks(&c, composer{a.db.jobs}, newID)
+		if err = a.work(&c, newID, aim{hooks}, func(job.Ended) { hooks.Wake() }); err != nil {
+			return nil, err
+		}
 	}
 
 	if a.server, err = api.New(api.Deps{

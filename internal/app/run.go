@@ -31,7 +31,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	// Owners outlive the context: what is in flight needs them until it is done.
 	owning, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	failed := make(chan error, len(a.owners)+2) // Each owner and each server says at most one word.
+	failed := make(chan error, len(a.owners)+len(a.fronts)+2) // Each owner and each server says at most one word.
 	var owners, servers sync.WaitGroup
 	for _, o := range a.owners {
 		owners.Go(func() {
@@ -49,8 +49,18 @@ func (a *App) Run(ctx context.Context) (err error) {
 			})
 		}
 	}
-	serve(a.public, a.server.Handler())
+	serve(a.public, a.publicHandler())
 	serve(a.admin, a.adminHandler())
+	// What takes work by itself ends with the servers: what it has under way may finish, and needs the owners for it.
+	taking, enough := context.WithCancel(ctx)
+	defer enough()
+	for _, o := range a.fronts {
+		servers.Go(func() {
+			if err := o.run(taking); err != nil || taking.Err() == nil {
+				failed <- fatal(o.name, err)
+			}
+		})
+	}
 	a.log.Info("promptd listens on " + a.URL())
 
 	select {
@@ -58,6 +68,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	case err = <-failed:
 		a.log.Error("promptd ends because a part of it failed", slog.Any("error", err))
 	}
+	enough()
 	a.server.Drain()
 	a.log.Info("promptd ends; requests in flight may finish")
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
@@ -83,6 +94,14 @@ func (a *App) Run(ctx context.Context) (err error) {
 		}
 	}
 	return err
+}
+
+// publicHandler is what listen serves: the API, or of a process without that role its health and metrics.
+func (a *App) publicHandler() http.Handler {
+	if has(a.config.Load(), "api") {
+		return a.server.Handler()
+	}
+	return a.server.Standby()
 }
 
 // adminHandler is what admin_listen serves.

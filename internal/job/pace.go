@@ -1,6 +1,7 @@
 package job
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 // The bounds of a pace.
 const (
 	leastPace, mostPace = 50 * time.Millisecond, 10 * time.Second
-	// mostPaced bounds the wait of an item: how fast the caller's items end may change.
-	mostPaced = time.Minute
+	// mostPaced bounds the wait of an item: how fast the caller's items end may change, and its limit may be raised.
+	mostPaced = 5 * time.Minute
 	// mostCallers bounds the callers that are remembered; one that is forgotten begins anew.
 	mostCallers = 4096
 )
@@ -71,8 +72,9 @@ func (p *pace) wait(k key.ID) time.Duration {
 		b.next = now
 	}
 	b.next = b.next.Add(step)
-	if b.next.Sub(now) > mostPaced {
-		b.next = now.Add(mostPaced)
+	if wait := b.next.Sub(now); wait <= mostPaced {
+		return wait
 	}
-	return b.next.Sub(now)
+	b.next = now.Add(mostPaced)
+	return mostPaced - rand.N(mostPaced/2) //nolint:gosec // Jitter needs no secrecy: those beyond the bound do not come back together.
 }

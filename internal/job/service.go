@@ -63,6 +63,15 @@ func (s *Service) Job(ctx context.Context, reach key.Reach, id ID) (Job, *Item, 
 	return j, &list[0], nil
 }
 
+// Compose gives a job as GET /v1/jobs/{id} shows it, for those who tell of its end. One that is not kept any more is NOT_FOUND.
+func Compose(ctx context.Context, store Store, team key.TeamID, id ID) ([]byte, error) {
+	j, only, err := (&Service{cfg: Config{Store: store}}).Job(ctx, key.OfTeam(team), id)
+	if err != nil {
+		return nil, err
+	}
+	return j.Append(nil, only), nil
+}
+
 // Jobs lists jobs, the newest first.
 func (s *Service) Jobs(ctx context.Context, reach key.Reach, f Filter) ([]Job, Cursor, error) {
 	return s.cfg.Store.Jobs(ctx, reach, f)
