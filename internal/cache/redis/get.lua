@@ -1,4 +1,4 @@
--- Gives the value of an entry whose tags all have the generations that are written in it; otherwise nothing.
+-- Gives an entry whose tags all have the generations that are written in it, and the milliseconds that it lives on; otherwise nothing.
 -- KEYS: the entry, the team's generations.
 local entry = redis.call('GET', KEYS[1])
 if not entry then
@@ -23,4 +23,4 @@ for i = 1, #tags do
   end
   at = at + 16
 end
-return string.sub(entry, at)
+return {entry, redis.call('PTTL', KEYS[1])}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,6 +34,11 @@ const DefaultMaxValue = 1 << 20
 // mostNames bounds the names of an entry's tags, whose length stands in five digits.
 const mostNames = 64 << 10
 
+// lengthDigits is how many digits say the length of the names, at the beginning of an entry.
+const lengthDigits = 5
+
+var errAnswer = errors.New("the server's answer is not that of the script")
+
 // generationSize is the length of a generation: 80 bits of chance. The scripts know it too.
 const generationSize = 16
 
@@ -49,7 +55,7 @@ var dropText string
 type Tier struct {
 	client *redis.Client
 	max    int
-	teams  teams
+	counts cache.Counts
 
 	get, put, drop *redis.Script
 }
@@ -64,16 +70,80 @@ func New(client *redis.Client, maxValue int) *Tier {
 
 // Get returns what is stored under the key, or cache.ErrMiss.
 func (t *Tier) Get(ctx context.Context, k cache.Key) ([]byte, error) {
-	v, err := t.client.Run(ctx, t.get, []string{t.entry(k), t.generations(k.Team())}, nil).AsBytes()
-	switch {
-	case rueidis.IsRedisNil(err):
-		t.teams.of(k.Team()).misses.Add(1)
-		return nil, cache.ErrMiss
-	case err != nil:
-		return nil, fmt.Errorf("read from the shared cache: %w", err)
+	found, err := t.fetch(ctx, k)
+	if err != nil {
+		return nil, err
 	}
-	t.teams.of(k.Team()).hits.Add(1)
-	return v, nil
+	return []byte(found.value), nil
+}
+
+// Fetch is Get with the entry's tags and what is left of its time.
+func (t *Tier) Fetch(ctx context.Context, k cache.Key) (cache.Entry, error) {
+	found, err := t.fetch(ctx, k)
+	if err != nil {
+		return cache.Entry{}, err
+	}
+	e := cache.Entry{Value: []byte(found.value), Left: found.left}
+	for name := range strings.SplitSeq(found.names, "\n") {
+		if tag, ok := tagOf(k.Team(), name); ok {
+			e.Tags = append(e.Tags, tag)
+		}
+	}
+	return e, nil
+}
+
+// found is an entry as the server gave it.
+type found struct {
+	names, value string
+	left         time.Duration
+}
+
+// fetch reads an entry whose tags all have the generations that are written in it.
+func (t *Tier) fetch(ctx context.Context, k cache.Key) (found, error) {
+	parts, err := t.client.Run(ctx, t.get, []string{t.entry(k), t.generations(k.Team())}, nil).ToArray()
+	if rueidis.IsRedisNil(err) {
+		t.counts.Of(k.Team()).Misses.Add(1)
+		return found{}, cache.ErrMiss
+	}
+	var f found
+	if err == nil {
+		f, err = read(parts)
+	}
+	if err != nil {
+		return found{}, fmt.Errorf("read from the shared cache: %w", err)
+	}
+	t.counts.Of(k.Team()).Hits.Add(1)
+	return f, nil
+}
+
+// read takes an answer of the script apart: the entry, which it has checked, and the milliseconds that are left.
+func read(parts []rueidis.RedisMessage) (f found, err error) {
+	if len(parts) != 2 {
+		return found{}, errAnswer
+	}
+	entry, err := parts[0].ToString()
+	if err != nil {
+		return found{}, err
+	}
+	left, err := parts[1].AsInt64()
+	if err != nil {
+		return found{}, err
+	}
+	names := 0
+	if len(entry) >= lengthDigits {
+		names, err = strconv.Atoi(entry[:lengthDigits])
+	}
+	if err != nil || names <= 0 || lengthDigits+names > len(entry) {
+		return found{}, errAnswer
+	}
+	f.left = time.Duration(left) * time.Millisecond
+	f.names = entry[lengthDigits : lengthDigits+names]
+	value := lengthDigits + names + generationSize*(strings.Count(f.names, "\n")+1)
+	if value > len(entry) {
+		return found{}, errAnswer
+	}
+	f.value = entry[value:]
+	return f, nil
 }
 
 // Put stores the value.
@@ -111,7 +181,7 @@ func (t *Tier) Replace(ctx context.Context, k cache.Key, v []byte, ttl time.Dura
 	if err != nil {
 		return false, fmt.Errorf("write to the shared cache: %w", err)
 	}
-	t.teams.of(k.Team()).stores.Add(1)
+	t.counts.Of(k.Team()).Stores.Add(1)
 	return before > 0, nil
 }
 
@@ -150,7 +220,7 @@ func (t *Tier) dropOf(ctx context.Context, tags []cache.Tag) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("drop from the shared cache: %w", err)
 	}
-	t.teams.of(team).drops.Add(uint64(n)) //nolint:gosec // A count.
+	t.counts.Of(team).Drops.Add(uint64(n)) //nolint:gosec // A count.
 	return int(n), nil
 }
 
@@ -186,7 +256,23 @@ func field(tag cache.Tag) string {
 	return name
 }
 
+// tagOf is the inverse of field.
+func tagOf(team, name string) (cache.Tag, bool) {
+	if strings.Contains(name, "%") {
+		name = strings.NewReplacer("%25", "%", "%0A", "\n").Replace(name)
+	}
+	return cache.TagOf(team, name)
+}
+
+// Stats gives what this process did, of a team or of all together. How many entries the server holds for a team, and what it evicts, is not known.
+func (t *Tier) Stats(ctx context.Context, team string) (cache.Stats, error) {
+	if err := ctx.Err(); err != nil {
+		return cache.Stats{}, err
+	}
+	return t.counts.Stats(team), nil
+}
+
 var (
-	_ cache.Tier        = (*Tier)(nil)
+	_ cache.Shared      = (*Tier)(nil)
 	_ cache.StatsReader = (*Tier)(nil)
 )
