@@ -133,3 +133,10 @@ type Broker interface {
 	// Ready gives nil when messages are taken and given now, and otherwise says what is wrong.
 	Ready(ctx context.Context) error
 }
+
+// Holder is a broker whose connections outlast the end of Run until those who hold it let go, for a bounded time: what they do at their own end, which
+// comes at the same moment, needs them.
+type Holder interface {
+	// Hold gives what lets go; it is called once.
+	Hold() (release func())
+}

@@ -139,30 +139,22 @@ func (l *lane) take(most int) ([]Message, bool) {
 	return batch, len(l.waiting) > 0
 }
 
-// Run runs the broker and publishes until the context ends, and then for a bounded time what is left; the broker's own Run ends behind that. Whoever
-// runs the relay does not run the broker.
+// Run publishes until the context ends, and then for a bounded time what is left. The broker is run by whoever made it; where both are told to stop at
+// the same moment, its connections stay until the relay is done.
 func (r *Relay) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	if h, ok := r.broker.(Holder); ok {
+		defer h.Hold()()
+	}
 	working, finish := context.WithCancel(context.WithoutCancel(ctx))
-	defer finish()
-	carrying, leave := context.WithCancel(context.WithoutCancel(ctx))
-	defer leave()
 	var owned, lanes sync.WaitGroup
 	defer owned.Wait()
-	carried := make(chan error, 1) // The broker says one word.
-	owned.Go(func() {
-		defer stop() // A broker that ends early ends the relay.
-		carried <- r.broker.Run(carrying)
-	})
+	defer finish()
 	owned.Go(func() { r.endFlush(ctx, working, finish) })
 	for _, l := range r.lanes {
 		lanes.Go(func() { r.publishAll(ctx, working, l) })
 	}
 	lanes.Wait()
-	finish()
-	leave()
-	return <-carried
+	return nil
 }
 
 // endFlush ends publishing when the time of the flush is over, or nothing is left.

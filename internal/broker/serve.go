@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -27,8 +28,8 @@ const (
 )
 
 // Serve takes deliveries from next and runs handlers, up to prefetch at the same time, until the context ends; then it waits for them. Next is
-// called by one goroutine, and gives false when the context has ended.
-func Serve(ctx context.Context, prefetch int, next func(context.Context) (Delivery, bool), f Handler) {
+// called by one goroutine, and gives false when the context has ended. OnPanic is told of handlers that panicked; an error is its handler's to tell.
+func Serve(ctx context.Context, prefetch int, next func(context.Context) (Delivery, bool), f Handler, onPanic func(error)) {
 	places := make(chan struct{}, prefetch) // One for each handler that may run.
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -44,13 +45,13 @@ func Serve(ctx context.Context, prefetch int, next func(context.Context) (Delive
 		}
 		running.Go(func() {
 			defer func() { <-places }()
-			d.handle(ctx, f)
+			d.handle(ctx, f, onPanic)
 		})
 	}
 }
 
-func (d Delivery) handle(ctx context.Context, f Handler) {
-	if err := d.try(ctx, f); err == nil {
+func (d Delivery) handle(ctx context.Context, f Handler, onPanic func(error)) {
+	if err := d.try(ctx, f, onPanic); err == nil {
 		d.Settle(true)
 		return
 	}
@@ -64,10 +65,11 @@ func (d Delivery) handle(ctx context.Context, f Handler) {
 }
 
 // try runs the handler; what it panics with is an error like others, since a message must not end the process, nor those that come after it.
-func (d Delivery) try(ctx context.Context, f Handler) (err error) {
+func (d Delivery) try(ctx context.Context, f Handler, onPanic func(error)) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the handler of %s %s panicked: %v", d.Queue, d.ID, p)
+		if v := recover(); v != nil { // The value may hold anything; its type and the place are enough.
+			err = fmt.Errorf("the handler of %s %s: panic of type %T\n%s", d.Queue, d.ID, v, debug.Stack())
+			onPanic(err)
 		}
 	}()
 	return f(ctx, d.Message)

@@ -28,6 +28,8 @@ type Config struct {
 	Room int
 	// Limit is how often a message comes again after an error.
 	Limit int
+	// OnError is told of handlers that panicked. It must not block.
+	OnError func(error)
 }
 
 // Broker carries messages inside the process.
@@ -50,6 +52,9 @@ func New(c Config) *Broker {
 	}
 	if c.Limit <= 0 {
 		c.Limit = defaultLimit
+	}
+	if c.OnError == nil {
+		c.OnError = func(error) {}
 	}
 	return &Broker{cfg: c, line: broker.NewLine(), waiting: map[broker.Message]int{}, count: map[broker.Queue]int{}}
 }
@@ -95,7 +100,7 @@ func (b *Broker) Consume(ctx context.Context, q []broker.Queue, prefetch int, f 
 	if err := broker.CheckConsume(q, prefetch); err != nil {
 		return err
 	}
-	broker.Serve(ctx, prefetch, func(ctx context.Context) (broker.Delivery, bool) { return b.take(ctx, q) }, f)
+	broker.Serve(ctx, prefetch, func(ctx context.Context) (broker.Delivery, bool) { return b.take(ctx, q) }, f, b.cfg.OnError)
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (b *Broker) Consume(ctx context.Context, q []broker.Queue, prefetch int, f 
 	if !b.enter() {
 		return nil // The broker has ended, as the consumer is about to.
 	}
-	defer b.consumers.Done()
+	defer b.holders.Done()
 	line := broker.NewLine()
 	answered := make(chan struct{})
 	var intakes sync.WaitGroup
@@ -30,7 +30,7 @@ func (b *Broker) Consume(ctx context.Context, q []broker.Queue, prefetch int, f 
 		in := intake{broker: b, queue: name, prefetch: prefetch, line: line}
 		intakes.Go(func() { in.run(ctx, answered) })
 	}
-	broker.Serve(ctx, prefetch, func(ctx context.Context) (broker.Delivery, bool) { return line.Take(ctx, q) }, f)
+	broker.Serve(ctx, prefetch, func(ctx context.Context) (broker.Delivery, bool) { return line.Take(ctx, q) }, f, b.cfg.OnError)
 	close(answered)
 	intakes.Wait()
 	return nil

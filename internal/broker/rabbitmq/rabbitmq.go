@@ -92,10 +92,10 @@ type Broker struct {
 	// asking is held while a queue is subscribed to, examining while one is looked at; examining before asking.
 	asking, examining sync.Mutex
 
-	// leaving guards ended, after which no consumer enters.
-	leaving   sync.Mutex
-	ended     bool
-	consumers sync.WaitGroup
+	// leaving guards ended, after which nobody holds the connections anew.
+	leaving sync.Mutex
+	ended   bool
+	holders sync.WaitGroup
 }
 
 // New makes a broker. Nothing is connected until Run. The error says what is wrong with the URL.
@@ -122,7 +122,8 @@ func (b *Broker) open(ctx context.Context, purpose string) (*session, error) {
 	return b.target.dial(ctx, b.names.prefix+" "+purpose, b.cfg.Heartbeat, b.cfg.CallLimit)
 }
 
-// Run keeps the connections until the context ends and, for a bounded time, until consumers have answered for what they have in hand.
+// Run keeps the connections until the context ends and, for a bounded time, until consumers have answered for what they have in hand and others that
+// hold the broker let go.
 func (b *Broker) Run(ctx context.Context) error {
 	connected, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()
@@ -136,14 +137,14 @@ func (b *Broker) Run(ctx context.Context) error {
 	return nil
 }
 
-// drain waits for consumers, whose contexts end about now as well.
+// drain waits for those who hold the broker, whose contexts end about now as well.
 func (b *Broker) drain() {
 	b.leaving.Lock()
 	b.ended = true
 	b.leaving.Unlock()
 	gone := make(chan struct{})
-	go func() { // It ends with the last consumer, whoever still waits for it.
-		b.consumers.Wait()
+	go func() { // It ends with the last holder, whoever still waits for it.
+		b.holders.Wait()
 		close(gone)
 	}()
 	limit := time.NewTimer(b.cfg.DrainLimit)
@@ -154,15 +155,23 @@ func (b *Broker) drain() {
 	}
 }
 
-// enter counts a consumer in; false after the end.
+// enter counts a holder in; false after the end.
 func (b *Broker) enter() bool {
 	b.leaving.Lock()
 	defer b.leaving.Unlock()
 	if b.ended {
 		return false
 	}
-	b.consumers.Add(1)
+	b.holders.Add(1)
 	return true
+}
+
+// Hold keeps the connections; see broker.Holder.
+func (b *Broker) Hold() (release func()) {
+	if !b.enter() {
+		return func() {}
+	}
+	return b.holders.Done
 }
 
 // tag names a consumer on the server.
@@ -202,4 +211,7 @@ func (b *Broker) Ready(context.Context) error {
 	return errors.Join(errs...)
 }
 
-var _ broker.Broker = (*Broker)(nil)
+var (
+	_ broker.Broker = (*Broker)(nil)
+	_ broker.Holder = (*Broker)(nil)
+)
