@@ -23,7 +23,7 @@ func levels() [][]string {
 		{"internal/router"},
 		{"internal/pipeline"},
 		{"internal/dropin", "internal/job"},
-		{"internal/relay"},
+		{"internal/relay", "internal/bulk"},
 		{"internal/store/statement"},
 		{
 			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broadcast/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "client",

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/promptd/promptd/internal/bulk"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
 	"github.com/promptd/promptd/internal/job"
@@ -44,6 +45,7 @@ type Stores struct {
 	Budgets     limit.BudgetStore
 	Deliveries  Deliveries
 	Jobs        job.Store
+	Batches     bulk.Store
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -69,6 +71,7 @@ func Run(t *testing.T, open Open) {
 		{"budgets", budgetContracts()},
 		{"deliveries", deliveryContracts()},
 		{"jobs", jobContracts()},
+		{"batches", batchContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

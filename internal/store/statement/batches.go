@@ -1,0 +1,91 @@
+package statement
+
+import (
+	"database/sql"
+	"time"
+
+	"github.com/promptd/promptd/internal/bulk"
+	"github.com/promptd/promptd/internal/key"
+)
+
+// Batches are the statements of batches at providers, for an engine.
+type Batches struct {
+	// Keep takes the now of a test or null, the holder, the lease, and KeepBatchArgs. Save takes now, holder, next, lease and SaveBatchArgs. Hold takes now, holder, lease and
+	// the label. Take takes now, holder, lease and how many. Forget takes now, keep and how many.
+	Keep, Save, Hold, Take, Forget string
+}
+
+// batchColumns are those that Take gives, with when the batch was due.
+const batchColumns = `label, stage, provider, model, via, remote_id, input_file, output_file, error_file, items, looks, failures, cancelled, code, created_at, expires_at, due_at`
+
+// NewBatches makes them for an engine, by how it says what time it is where $1 stands in for its clock, and by what it adds to a choice of rows to be changed.
+func NewBatches(clock, locking string) Batches {
+	return Batches{
+		Keep: `INSERT INTO batches (created_at, due_at, holder, lease_until, label, stage, provider, model, via, items,
+			remote_id, input_file, output_file, error_file, looks, failures, cancelled, code)
+			SELECT ` + clock + `, ` + clock + `, $2, ` + clock + ` + CAST($3 AS bigint), $4, $5, $6, $7, $8, CAST($9 AS bigint), '', '', '', '', 0, 0, 0, ''`,
+		Save: `UPDATE batches SET due_at = ` + clock + ` + CAST($3 AS bigint), holder = CASE WHEN CAST($3 AS bigint) > 0 THEN '' ELSE holder END,
+			lease_until = CASE WHEN CAST($3 AS bigint) > 0 THEN 0 ELSE ` + clock + ` + CAST($4 AS bigint) END,
+			stage = $6, via = $7, remote_id = $8, input_file = $9, output_file = $10, error_file = $11,
+			looks = $12, failures = $13, cancelled = $14, code = $15, expires_at = $16 WHERE label = $5 AND holder = $2`,
+		Hold: `UPDATE batches SET lease_until = ` + clock + ` + CAST($3 AS bigint) WHERE label = $4 AND holder = $2`,
+		Take: `UPDATE batches SET holder = $2, lease_until = ` + clock + ` + CAST($3 AS bigint) WHERE label IN (
+			SELECT label FROM batches WHERE stage <> 'closed' AND due_at <= ` + clock + ` AND lease_until <= ` + clock + ` ORDER BY due_at, label LIMIT $4` + locking + `)
+			RETURNING ` + batchColumns,
+		Forget: `DELETE FROM batches WHERE label IN (
+			SELECT label FROM batches WHERE stage = 'closed' AND created_at <= ` + clock + ` - CAST($2 AS bigint) ORDER BY created_at LIMIT $3` + locking + `)`,
+	}
+}
+
+// The statements that both engines have alike.
+const (
+	KeepBatchItem = `INSERT INTO batch_items (label, place, job, n, token, team, key, mode, reserved) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	// BatchItems takes the label, the first place and how many.
+	BatchItems = `SELECT place, job, n, token, team, key, mode, reserved FROM batch_items WHERE label = $1 AND place >= $2 AND ended = 0 ORDER BY place LIMIT $3`
+	// EndBatchItem takes the label and the place.
+	EndBatchItem = `UPDATE batch_items SET ended = 1 WHERE label = $1 AND place = $2`
+	// BatchTried takes the job and the item's number in it.
+	BatchTried = `SELECT 1 FROM batch_items WHERE job = $1 AND n = $2`
+	// ForgetBatchItems deletes the items whose batch was deleted.
+	ForgetBatchItems = `DELETE FROM batch_items WHERE NOT EXISTS (SELECT 1 FROM batches AS b WHERE b.label = batch_items.label)`
+)
+
+// KeepBatchArgs are the parameters of Keep behind the holder's lease.
+func KeepBatchArgs(b *bulk.Batch) []any {
+	return []any{b.Label, string(b.Stage), b.Provider, b.Model, b.Via, b.Items}
+}
+
+// SaveBatchArgs are the parameters of Save behind the lease.
+func SaveBatchArgs(b *bulk.Batch) []any {
+	cancelled := 0
+	if b.Cancelled {
+		cancelled = 1
+	}
+	return []any{
+		b.Label, string(b.Stage), b.Via, b.ID, b.InputFile, b.OutputFile, b.ErrorFile, b.Looks, b.Failures, cancelled, b.Code, Micros(b.ExpiresAt),
+	}
+}
+
+// BatchItemArgs are the parameters of KeepBatchItem.
+func BatchItemArgs(label string, i *bulk.Item) []any {
+	return []any{label, i.N, string(i.Lease.Job), i.Lease.N, i.Lease.Token, string(i.Team), string(i.Key), string(i.Mode), int64(i.Reserved)}
+}
+
+// ScanBatch reads a row of Take, and when it was due.
+func ScanBatch(row Row) (b bulk.Batch, due int64, err error) {
+	var created int64
+	var cancelled int
+	var expires sql.NullInt64
+	err = row.Scan(&b.Label, &b.Stage, &b.Provider, &b.Model, &b.Via, &b.ID, &b.InputFile, &b.OutputFile, &b.ErrorFile, &b.Items, &b.Looks, &b.Failures,
+		&cancelled, &b.Code, &created, &expires, &due)
+	b.Cancelled, b.CreatedAt, b.ExpiresAt = cancelled != 0, time.UnixMicro(created).UTC(), TimeOf(expires)
+	return b, due, err
+}
+
+// ScanBatchItem reads a row of BatchItems.
+func ScanBatchItem(row Row) (i bulk.Item, err error) {
+	var reserved int64
+	err = row.Scan(&i.N, &i.Lease.Job, &i.Lease.N, &i.Lease.Token, &i.Team, &i.Key, &i.Mode, &reserved)
+	i.Reserved = key.Nanos(reserved)
+	return i, err
+}
