@@ -171,10 +171,11 @@ func (r *Relay) endFlush(stop, working context.Context, finish func()) {
 
 // publishAll publishes what comes until stop ends, and then what is there until working ends.
 func (r *Relay) publishAll(stop, working context.Context, l *lane) {
-	for stop.Err() == nil {
+	for more := true; more; {
 		select {
 		case <-l.ready:
 		case <-stop.Done():
+			more = false
 		}
 		for r.publish(working, l) {
 		}
