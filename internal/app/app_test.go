@@ -66,7 +66,7 @@ func (s *setting) load() (*config.Loaded, error) {
 }
 
 // build makes the program; nobody stops it but the test.
-func (s *setting) build(t *testing.T) (*App, error) {
+func (s *setting) build(t testing.TB) (*App, error) {
 	t.Helper()
 	loaded, err := s.load()
 	if err != nil {
@@ -88,6 +88,15 @@ type running struct {
 // start runs the program with a key of every scope, and ends it with the test where the test did not.
 func (s *setting) start(t *testing.T) *running {
 	t.Helper()
+	secret := s.key(t)
+	r := s.launch(t)
+	r.secret = secret
+	return r
+}
+
+// key makes a key of every scope.
+func (s *setting) key(t *testing.T) string {
+	t.Helper()
 	db, err := sqlite.Open(t.Context(), sqlite.Options{Dir: s.dir})
 	if err != nil {
 		t.Fatal(err)
@@ -97,12 +106,18 @@ func (s *setting) start(t *testing.T) *running {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
+	return made.Reveal()
+}
+
+// launch runs the program as it is.
+func (s *setting) launch(t testing.TB) *running {
+	t.Helper()
 	a, err := s.build(t)
 	if err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
-	r := &running{App: a, secret: made.Reveal(), client: &http.Client{Transport: transport}, ended: make(chan error, 1)}
+	r := &running{App: a, client: &http.Client{Transport: transport}, ended: make(chan error, 1)}
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.WithoutCancel(t.Context()))
 	go func() { r.ended <- a.Run(ctx); close(r.ended) }()
@@ -114,7 +129,7 @@ func (s *setting) start(t *testing.T) *running {
 }
 
 // end ends the program and tells what went wrong.
-func (r *running) end(t *testing.T) {
+func (r *running) end(t testing.TB) {
 	t.Helper()
 	r.stop()
 	if err := <-r.ended; err != nil {
