@@ -12,7 +12,7 @@ func levels() [][]string {
 		{
 			"internal/fault", "internal/observe", "internal/sharedtest", "internal/language", "internal/provider/catalogue", "internal/provider/sigv4", "internal/provider/googletoken", "internal/web",
 			"internal/dialect/sse", "internal/dialect/eventstream", "internal/dialect/scan", "internal/store/migrations",
-			"internal/redis", "internal/broadcast",
+			"internal/redis", "internal/broadcast", "internal/member",
 		},
 		{"internal/value", "internal/key", "internal/config", "internal/local", "internal/redis/redistest"},
 		{"internal/limit", "internal/body", "internal/schema", "internal/render", "internal/repair", "internal/cache", "internal/idempotency", "internal/usage", "internal/broker"},

@@ -38,6 +38,6 @@ func TestContracts(t *testing.T) {
 	storetest.Run(t, func(tb testing.TB, now func() time.Time) storetest.Stores {
 		tb.Helper()
 		db := open(tb, sqlite.Options{Dir: tb.TempDir(), Now: now})
-		return storetest.Stores{Keys: db.Keys(), History: db.History(), Idempotency: db.Idempotency(), Schemas: db.Schemas(), Templates: db.Templates(), Learned: db.Learned(), Teams: db.Teams(), Budgets: db.Budgets(), Deliveries: db.Deliveries(), Jobs: db.Jobs(), Batches: db.Batches()}
+		return storetest.Stores{Keys: db.Keys(), History: db.History(), Idempotency: db.Idempotency(), Schemas: db.Schemas(), Templates: db.Templates(), Learned: db.Learned(), Teams: db.Teams(), Budgets: db.Budgets(), Deliveries: db.Deliveries(), Jobs: db.Jobs(), Batches: db.Batches(), Members: db.Members()}
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
+	"github.com/promptd/promptd/internal/member"
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/shelf"
@@ -46,6 +47,7 @@ type Stores struct {
 	Deliveries  Deliveries
 	Jobs        job.Store
 	Batches     bulk.Store
+	Members     member.Store
 }
 
 // Open gives an empty store that tells the time by now. It registers its own cleanup.
@@ -72,6 +74,7 @@ func Run(t *testing.T, open Open) {
 		{"deliveries", deliveryContracts()},
 		{"jobs", jobContracts()},
 		{"batches", batchContracts()},
+		{"members", memberContracts()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
