@@ -17,18 +17,18 @@ type DeliveryInserts struct {
 	subscribed, named, inline string
 }
 
-// NewDeliveryInserts makes them for an engine, by how it says a random id of 32 hexadecimal digits, and by its type of bytes.
-func NewDeliveryInserts(randomID, bytes string) DeliveryInserts {
-	// $1 message, $2 team, $3 job, $4 event, $5 at, $6 trace, $7 payload, $8 now.
+// NewDeliveryInserts makes them for an engine, by how it says a random id of 32 hexadecimal digits, by its type of bytes, and by its clock, whose parameter is $8.
+func NewDeliveryInserts(randomID, bytes, now string) DeliveryInserts {
+	// $1 message, $2 team, $3 job, $4 event, $5 at, $6 trace, $7 payload.
 	insert := `INSERT INTO deliveries (id, message, team, job, event, at, trace, payload, since, due_at, created_at,
 		status, attempts, tries, token, last_status, last_error, target, url, secret, lane)
-		SELECT 'dlv_' || ` + randomID + `, $1, $2, $3, $4, CAST($5 AS bigint), $6, CAST($7 AS ` + bytes + `), CAST($8 AS bigint), CAST($8 AS bigint), CAST($8 AS bigint),
+		SELECT 'dlv_' || ` + randomID + `, $1, $2, $3, $4, CAST($5 AS bigint), $6, CAST($7 AS ` + bytes + `), ` + now + `, ` + now + `, ` + now + `,
 		'pending', 0, 0, '', 0, '', `
 	const once = ` ON CONFLICT (message, target) DO NOTHING`
 	return DeliveryInserts{
-		// Every enabled endpoint that subscribes and was there when it happened.
+		// Every enabled endpoint that subscribes. Alerts are looked at more than once: who was not there when one was raised is not told.
 		subscribed: insert + `w.id, w.url, '', $2 || ' ' || w.host FROM webhooks AS w WHERE w.team = $2 AND w.disabled_at IS NULL
-			AND w.created_at <= CAST($5 AS bigint) AND (w.events = '' OR replace(w.events, ' ' || $4 || ' ', '') <> w.events)` + once,
+			AND ($4 <> 'budget.alert' OR w.created_at <= CAST($5 AS bigint)) AND (w.events = '' OR replace(w.events, ' ' || $4 || ' ', '') <> w.events)` + once,
 		// One endpoint. One that was deleted meanwhile gets a delivery too, which fails and is seen.
 		named: insert + `$9, coalesce(w.url, ''), '', $2 || ' ' || coalesce(w.host, '')
 			FROM (SELECT 1 AS one) AS one LEFT JOIN webhooks AS w ON w.id = $9 AND w.team = $2 WHERE true` + once,
@@ -36,9 +36,9 @@ func NewDeliveryInserts(randomID, bytes string) DeliveryInserts {
 	}
 }
 
-// Of gives the statement that makes the deliveries of a message to a target, with its parameters.
-func (i DeliveryInserts) Of(now time.Time, m *delivery.Message, to delivery.Target) (query string, args []any) {
-	args = []any{string(m.ID), string(m.Team), m.Job, string(m.Event), m.At.UnixMicro(), m.Trace, payloadOf(m.Payload), now.UnixMicro()}
+// Of gives the statement that makes the deliveries of a message to a target, with its parameters; now is that of the clock.
+func (i DeliveryInserts) Of(now any, m *delivery.Message, to delivery.Target) (query string, args []any) {
+	args = []any{string(m.ID), string(m.Team), m.Job, string(m.Event), m.At.UnixMicro(), m.Trace, payloadOf(m.Payload), now}
 	switch {
 	case to.Endpoint != "":
 		return i.named, append(args, string(to.Endpoint))
