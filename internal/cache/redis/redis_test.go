@@ -215,3 +215,15 @@ func TestFullServerEvictsAndServes(t *testing.T) {
 		t.Error("nothing was ever found")
 	}
 }
+
+func TestRedisLockKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s redistest.Server) {
+		var n atomic.Int64
+		cachetest.RunLock(t, func(t *testing.T) cachetest.LockInstance {
+			own := s
+			own.Prefix += fmt.Sprint(n.Add(1), ":")
+			return cachetest.LockInstance{Lock: cacheredis.NewLock(own.Open(t)), Advance: func(d time.Duration) { own.Age(t, d) }}
+		})
+	})
+}
