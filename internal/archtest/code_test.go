@@ -61,7 +61,7 @@ func places() []place {
 	return []place{
 		{"net/http", `^(Server|ListenAndServe|ListenAndServeTLS|Serve|ServeTLS)$`, []string{"internal/app", "internal/api", "internal/provider/providertest", "bench"}, "HTTP servers; the bench's bare proxy is the floor that it measures against:"},
 		{"net/http", `^(DefaultClient|DefaultTransport|Get|Post|PostForm|Head|DefaultServeMux|Handle|HandleFunc)$`, nil, "global clients and servers have no limits"},
-		{"net/http", `^(Client|NewRequest|NewRequestWithContext)$`, []string{"internal/provider", "internal/local", "internal/app", "client", "internal/cli", "examples/", "bench"}, "HTTP clients"},
+		{"net/http", `^(Client|NewRequest|NewRequestWithContext)$`, []string{"internal/provider", "internal/delivery", "internal/local", "internal/app", "client", "internal/cli", "examples/", "bench"}, "HTTP clients: providers, webhooks and what is downloaded have each their own rules of whom to call;"},
 		{"math/rand/v2", `^N$`, []string{"internal/broadcast/redis", "internal/broker/rabbitmq", "internal/provider", "internal/repair/damage", "internal/local", "internal/schema", "client", "bench"}, "chance"},
 		{module + "/internal/schema", `^Restore$`, []string{"internal/pipeline"}, "what comes back from the cache is judged again in one place"},
 		{"os", `^(Getenv|LookupEnv|Environ)$`, []string{"internal/cli", "internal/local", "internal/sharedtest", "internal/redis/redistest", "internal/store/postgres/postgrestest", "examples/", "internal/app", "cmd/", "bench"}, "the environment is read at the edge"},
