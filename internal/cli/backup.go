@@ -24,8 +24,7 @@ func backupCommand(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s.dir = dir
-			if err := s.withStore(cmd.Context(), func(db *sqlite.DB) error { return db.Backup(cmd.Context(), folder) }); err != nil {
+			if err := withEmbedded(cmd.Context(), dir, func(db *sqlite.DB) error { return db.Backup(cmd.Context(), folder) }); err != nil {
 				return err
 			}
 			size := folderSize(folder)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/key"
-	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/usage"
 )
 
@@ -129,45 +128,55 @@ func (f *findings) machine(c *config.Config) {
 	}
 }
 
-// store looks at the embedded store: who may read it, its size, the keys and how the last day went.
+// store looks at the store: who may read it, its size, the keys and how the last day went. A database that can't be used is told by database, and not again.
 func (f *findings) store(ctx context.Context, c *config.Config) {
-	dir := c.DataDir
-	info, err := os.Stat(dir)
-	if err != nil {
-		if c.Auth.Mode == "keys" {
-			f.add("keys", note, "promptd keys create --name NAME", "there is no key yet")
-		}
-		return
-	}
-	if readableByOthers(info) {
-		f.add("data_dir", risky, "chmod 700 "+dir, "others on this machine may look into %s", dir)
-	}
-	if _, err := os.Stat(filepath.Join(dir, storeFile)); err != nil {
-		f.add("store", note, "", "not made yet; the first start makes it")
-		return
+	p := storeOf(c)
+	if p.database.IsSet() && !f.says("tables", fine) || !p.database.IsSet() && !f.embedded(c) {
+		return // To open an empty database would make its tables.
 	}
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	s := settings{dir: dir}
-	err = s.withStore(ctx, func(db *sqlite.DB) error {
-		f.add("store", fine, "", "%s in %s", bytesText(folderSize(dir)), dir)
+	err := p.open(ctx, func(k kept) error {
+		if !p.database.IsSet() {
+			f.add("store", fine, "", "%s in %s", bytesText(folderSize(p.dir)), p.dir)
+		}
 		if c.Auth.Mode == "keys" {
-			if err := f.keys(ctx, db); err != nil {
+			if err := f.keys(ctx, k.keys); err != nil {
 				return err
 			}
 		}
-		return f.lastDay(ctx, db)
+		return f.lastDay(ctx, k.history)
 	})
 	if err != nil {
 		f.add("store", bad, "", "%v", err)
 	}
 }
 
-func (f *findings) keys(ctx context.Context, db *sqlite.DB) error {
+// embedded looks at the folder of the embedded store, and says whether there is one.
+func (f *findings) embedded(c *config.Config) bool {
+	dir := c.DataDir
+	info, err := os.Stat(dir)
+	if err != nil {
+		if c.Auth.Mode == "keys" {
+			f.add("keys", note, "promptd keys create --name NAME", "there is no key yet")
+		}
+		return false
+	}
+	if readableByOthers(info) {
+		f.add("data_dir", risky, "chmod 700 "+dir, "others on this machine may look into %s", dir)
+	}
+	if _, err := os.Stat(filepath.Join(dir, storeFile)); err != nil {
+		f.add("store", note, "", "not made yet; the first start makes it")
+		return false
+	}
+	return true
+}
+
+func (f *findings) keys(ctx context.Context, keys key.Store) error {
 	now := time.Now()
 	usable := 0
-	for one, err := range (storeKeys{&key.Issuer{Store: db.Keys()}}).Keys(ctx) {
+	for one, err := range (storeKeys{&key.Issuer{Store: keys}}).Keys(ctx) {
 		if err != nil {
 			return err
 		}
@@ -188,8 +197,8 @@ func (f *findings) keys(ctx context.Context, db *sqlite.DB) error {
 }
 
 // lastDay says how the requests of the last day went.
-func (f *findings) lastDay(ctx context.Context, db *sqlite.DB) error {
-	r, err := db.History().Usage(ctx, key.AllTeams(), usage.Query{From: time.Now().Add(-24 * time.Hour)})
+func (f *findings) lastDay(ctx context.Context, history usage.Store) error {
+	r, err := history.Usage(ctx, key.AllTeams(), usage.Query{From: time.Now().Add(-24 * time.Hour)})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/promptd/promptd/internal/fault"
@@ -31,6 +32,11 @@ type findings []finding
 
 func (f *findings) add(area string, is level, advice, format string, args ...any) {
 	*f = append(*f, finding{Area: area, Is: is, Text: fmt.Sprintf(format, args...), Advice: advice})
+}
+
+// says reports whether something was found in an area.
+func (f findings) says(area string, is level) bool {
+	return slices.ContainsFunc(f, func(one finding) bool { return one.Area == area && one.Is == is })
 }
 
 func (f findings) count(is level) int {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/promptd/promptd/client"
 	"github.com/promptd/promptd/internal/key"
-	"github.com/promptd/promptd/internal/store/sqlite"
 )
 
 // keyring is where keys are managed: the store itself, or a running server. Both speak the client's types, so that what is shown is the same.
@@ -38,7 +37,7 @@ func keysCommand(env *Env) *cobra.Command {
 	}
 	return group(&cobra.Command{
 		Use: "keys", Short: "Make, list, rotate and revoke API keys",
-		Long: "Make, list, rotate and revoke API keys: in the embedded store itself, also beside a running server, which sees the change within a second;\n" +
+		Long: "Make, list, rotate and revoke API keys: in the store itself, also beside running servers, which see the change within a second;\n" +
 			"or through a server with --server and a key with the scope admin in PROMPTD_API_KEY.",
 		Example: examples("promptd keys create --name ci", "promptd keys list", "promptd keys revoke key_01…"),
 	}, k().create(), k().list(), k().rotate(), k().revoke())
@@ -61,7 +60,7 @@ func (k *keyCommands) with(ctx context.Context, do func(keyring) error) error {
 		}
 		return do(c)
 	}
-	return k.settings.withStore(ctx, func(db *sqlite.DB) error { return do(storeKeys{&key.Issuer{Store: db.Keys()}}) })
+	return k.settings.withStore(ctx, func(k kept) error { return do(storeKeys{&key.Issuer{Store: k.keys}}) })
 }
 
 func (k *keyCommands) create() *cobra.Command {

@@ -57,18 +57,3 @@ func (s *settings) explain(err error) error {
 	}
 	return fmt.Errorf("the configuration can't be used:\n%s", strings.Join(lines, "\n"))
 }
-
-// dataDir gives the data directory. Where the flag names it, nothing else is read: a fault elsewhere in the configuration shall not stand in the way
-// of a key or a backup.
-func (s *settings) dataDir() (string, error) {
-	if s.dir != "" {
-		return s.dir, nil
-	}
-	o := s.options()
-	o.StoreOnly = true
-	loaded, err := config.Load(o)
-	if err != nil {
-		return "", s.explain(err)
-	}
-	return loaded.Config.DataDir, nil
-}

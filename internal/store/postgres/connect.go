@@ -40,11 +40,16 @@ type Server struct {
 	Version int
 	// Pooled says that something stands before the server that hands its connections on, such as PgBouncer.
 	Pooled bool
+	// Replica says that it follows another server and can't be written.
+	Replica bool
 	// MaxConnections is the server's limit for all of its clients.
 	MaxConnections int
 	// PoolSize is how many connections this program opens to it at most.
 	PoolSize int
 }
+
+// Release is the server's version as people write it: 15.18.
+func (s Server) Release() string { return fmt.Sprintf("%d.%d", s.Version/10_000, s.Version%10_000) }
 
 // target is a database that was looked at.
 type target struct {
@@ -101,8 +106,8 @@ func look(ctx context.Context, raw string) (*target, error) {
 	t := &target{config: config}
 	t.server.PoolSize = int(config.MaxConns)
 	var process uint32
-	err = conn.QueryRow(ctx, "SELECT pg_backend_pid(), current_setting('server_version_num')::int, current_setting('max_connections')::int",
-		pgx.QueryExecModeSimpleProtocol).Scan(&process, &t.server.Version, &t.server.MaxConnections)
+	err = conn.QueryRow(ctx, `SELECT pg_backend_pid(), current_setting('server_version_num')::int, current_setting('max_connections')::int,
+		pg_is_in_recovery()`, pgx.QueryExecModeSimpleProtocol).Scan(&process, &t.server.Version, &t.server.MaxConnections, &t.server.Replica)
 	if err != nil {
 		return nil, explain(ctx, "ask the database what it is", err)
 	}

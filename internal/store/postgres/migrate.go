@@ -44,13 +44,13 @@ func (v Version) Behind() bool { return v.Have < v.Newest }
 // TooNew says whether the tables have left this program behind: what is one release newer has not.
 func (v Version) TooNew() bool { return v.Needs > v.Newest }
 
-// querier asks one row of a database.
-type querier interface {
+// rowReader asks one row of a database.
+type rowReader interface {
 	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
 }
 
 // versionOf reads the version of the tables. Nothing is changed.
-func versionOf(ctx context.Context, q querier) (v Version, err error) {
+func versionOf(ctx context.Context, q rowReader) (v Version, err error) {
 	if v.Newest, err = newest(); err != nil {
 		return v, err
 	}
@@ -205,7 +205,7 @@ func (t *target) up(ctx context.Context) error {
 }
 
 // upToDate makes the tables of an empty database, and refuses one that this program can't work with.
-func (t *target) upToDate(ctx context.Context, q querier) error {
+func (t *target) upToDate(ctx context.Context, q rowReader) error {
 	v, err := versionOf(ctx, q)
 	if err != nil {
 		return explain(ctx, "read the version of the tables", err)
