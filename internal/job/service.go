@@ -117,11 +117,11 @@ func (s *Service) Watch(ctx context.Context, reach key.Reach, id ID) iter.Seq2[J
 // resultsPage is how many items are read at once.
 const resultsPage = 200
 
-// Results gives the items of a job that have ended: by their numbers, or in the order of their ends. Who calls it looks at the job first, for one whose results are
-// gone gives items without any.
-func (s *Service) Results(ctx context.Context, reach key.Reach, id ID, byEnd bool) iter.Seq2[Item, error] {
+// Results gives the items of a job that have ended: by their numbers from one on, or in the order of their ends behind a place in it. Who calls it looks at the job
+// first, for one whose results are gone gives items without any.
+func (s *Service) Results(ctx context.Context, reach key.Reach, id ID, byEnd bool, after int) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		for at := 0; ; {
+		for at := after; ; {
 			list, err := s.page(ctx, reach, id, byEnd, at)
 			if err != nil {
 				yield(Item{}, told(id, err))
