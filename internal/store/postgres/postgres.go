@@ -40,6 +40,7 @@ type DB struct {
 	pool     *pgxpool.Pool
 	replicas *replicas
 	months   months
+	patience patience
 }
 
 // Open opens the store. Tables are made where the database is empty; where they are older than this program needs, it is [ErrBehind].
@@ -47,7 +48,7 @@ func Open(ctx context.Context, opts Options) (_ *DB, err error) {
 	if opts.Observe == nil {
 		opts.Observe = func(string, time.Duration, error) {}
 	}
-	db := &DB{opts: opts}
+	db := &DB{opts: opts, patience: usual()}
 	defer func() {
 		if err != nil {
 			_ = db.Close()

@@ -14,11 +14,16 @@ import (
 
 // reader reads from one database.
 type reader struct {
-	pool    *pgxpool.Pool
-	observe func(query string, took time.Duration, err error)
+	pool     *pgxpool.Pool
+	observe  func(query string, took time.Duration, err error)
+	patience time.Duration
 }
 
-func (db *DB) primary() reader { return reader{db.pool, db.opts.Observe} }
+func (db *DB) reader(pool *pgxpool.Pool) reader {
+	return reader{pool, db.opts.Observe, db.patience.read}
+}
+
+func (db *DB) primary() reader { return db.reader(db.pool) }
 
 // row reads one row. It is pgx.ErrNoRows where there is none.
 func (from reader) row(ctx context.Context, name, query string, args []any, scan func(statement.Row) error) error {
@@ -37,7 +42,7 @@ func (from reader) row(ctx context.Context, name, query string, args []any, scan
 func (from reader) rows(ctx context.Context, name, query string, args []any, scan func(statement.Row) error) (err error) {
 	began := time.Now()
 	defer func() { from.observe(name, time.Since(began), err) }()
-	bounded, cancel := context.WithTimeout(ctx, readPatience)
+	bounded, cancel := context.WithTimeout(ctx, from.patience)
 	defer cancel()
 	rows, err := from.pool.Query(bounded, query, args...)
 	if err != nil {
@@ -67,7 +72,7 @@ func (db *DB) anyReplica(ctx context.Context, read func(context.Context, reader)
 		return db.onPrimary(ctx, read)
 	}
 	under, end := one.under(ctx)
-	err := read(under, reader{one.pool, db.opts.Observe})
+	err := read(under, db.reader(one.pool))
 	end()
 	if err == nil || errors.Is(err, pgx.ErrNoRows) || ctx.Err() != nil {
 		return err

@@ -12,19 +12,32 @@ import (
 	"github.com/promptd/promptd/internal/store/statement"
 )
 
-// How long a caller waits for the database at most, beside its own context.
-const (
-	writePatience = 5 * time.Second
-	readPatience  = 15 * time.Second
-	// tries bounds how often a transaction is begun that the server undoes because of another.
-	tries = 4
-)
+// patience is how long a caller waits for the database at most, beside its own context.
+type patience struct{ write, read time.Duration }
+
+// usual is that of callers. A write is short; sums of years are not.
+func usual() patience { return patience{write: 5 * time.Second, read: 15 * time.Second} }
+
+// tries bounds how often a transaction is begun that the server undoes because of another, or that a dead connection does not hear of: after a restart of the
+// server all that lay idle are dead.
+const tries = 4
+
+// errNotBegun marks the error of a connection on which no transaction began: the same may be done on another.
+var errNotBegun = errors.New("no transaction began")
 
 // tx runs a transaction. The context can end the wait for a connection; afterwards the transaction runs through, or into its own deadline. run may be called again,
 // after a deadlock or on a connection that turned out to be dead: it must not keep anything of the time before.
 func (db *DB) tx(ctx context.Context, name string, run func(ctx context.Context, tx pgx.Tx) error) error {
 	return db.write(ctx, name, func(whole context.Context, conn *pgxpool.Conn) error {
-		return pgx.BeginTxFunc(whole, conn, db.server.begin(), func(tx pgx.Tx) error { return run(whole, tx) })
+		tx, err := conn.BeginTx(whole, db.server.begin())
+		if err != nil {
+			return errors.Join(errNotBegun, err)
+		}
+		defer tx.Rollback(whole) //nolint:errcheck // After a commit it does nothing, and a connection that can't do it is closed.
+		if err := run(whole, tx); err != nil {
+			return err
+		}
+		return tx.Commit(whole)
 	})
 }
 
@@ -47,15 +60,15 @@ func (db *DB) write(ctx context.Context, name string, run func(context.Context, 
 		if err == nil {
 			return nil
 		}
-		again := isRace(err) || pgconn.SafeToRetry(err) && !errors.Is(err, context.DeadlineExceeded)
-		if !again || try == tries || time.Since(began) > writePatience || ctx.Err() != nil {
+		unheard := (pgconn.SafeToRetry(err) || errors.Is(err, errNotBegun)) && !errors.Is(err, context.DeadlineExceeded)
+		if !isRace(err) && !unheard || try == tries || time.Since(began) > db.patience.write || ctx.Err() != nil {
 			return explain(ctx, name, err)
 		}
 	}
 }
 
 func (db *DB) once(ctx context.Context, run func(context.Context, *pgxpool.Conn) error) error {
-	waiting, stop := context.WithTimeout(ctx, writePatience)
+	waiting, stop := context.WithTimeout(ctx, db.patience.write)
 	defer stop()
 	conn, err := db.pool.Acquire(waiting)
 	if err != nil {
@@ -66,7 +79,7 @@ func (db *DB) once(ctx context.Context, run func(context.Context, *pgxpool.Conn)
 		return err
 	}
 	// A context that ends closes the connection and leaves it open what became of the write.
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience)
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.patience.write)
 	defer cancel()
 	return run(whole, conn)
 }
