@@ -121,7 +121,7 @@ func TestAJobIsDoneAndToldOf(t *testing.T) {
 		t.Errorf("got %s %+v", j.State, j.Progress)
 	}
 	var lines []string
-	for item, err := range r.Jobs().Results(t.Context(), key.AllTeams(), many.Job.ID, false) {
+	for item, err := range r.Jobs().Results(t.Context(), key.AllTeams(), many.Job.ID, false, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
