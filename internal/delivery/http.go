@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -113,7 +114,7 @@ func (h *HTTP) Send(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, &SendError{Kind: ErrorURL, Detail: "the URL is not well-formed", Cause: err}
 	}
-	req.Header = r.Header.Clone()
+	maps.Copy(req.Header, r.Header)
 	req.Header.Set("User-Agent", agent)
 	// Not sent, since it is empty. It says that a message may be sent once more where a connection that rested turns out to be closed: webhook-id tells receivers.
 	req.Header["Idempotency-Key"] = nil
@@ -179,7 +180,8 @@ func explain(ctx context.Context, err error) *SendError {
 		return failed(ErrorDNS, "the name could not be looked up")
 	case errors.As(err, &hostname), errors.As(err, &unknown), errors.As(err, &invalid):
 		return failed(ErrorTLS, "the certificate is not valid for this host, or not trusted")
-	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
+	// Package tls has no type for most of its errors: their text begins with its name.
+	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert), strings.Contains(err.Error(), "tls: "):
 		return failed(ErrorTLS, "the TLS handshake failed")
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), timedOut(err):
 		return failed(ErrorTimeout, "no answer in time")

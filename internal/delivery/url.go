@@ -3,15 +3,21 @@ package delivery
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
 	"github.com/promptd/promptd/internal/fault"
 )
 
-// mostURL bounds a URL, in bytes.
-const mostURL = 2048
+// The bounds of a URL and, after RFC 1035, of a name and of its labels; in bytes.
+const (
+	mostURL   = 2048
+	mostName  = 253
+	mostLabel = 63
+)
 
 // HostOf is the host and port that a URL leads to, as lanes and breakers name it; empty where it is none. It is for URLs that were checked.
 func HostOf(target string) string {
@@ -38,8 +44,8 @@ func (p Policy) Check(text, pointer string) (string, error) {
 	if len(text) > mostURL {
 		return bad("maxLength", "the webhook's url is longer than 2,048 bytes", "Use a shorter one.")
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
-		return bad("format", "the webhook's url holds a space, a control character or a backslash", "Percent-encode what has no place in a URL.")
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' || r == utf8.RuneError }) {
+		return bad("format", "the webhook's url holds a space, a control character, a backslash or what is not UTF-8", "Percent-encode what has no place in a URL.")
 	}
 	u, err := url.Parse(text)
 	if err != nil {
@@ -101,12 +107,15 @@ func (p Policy) host(text string) (host, message string) {
 		return "", "the webhook's url has a host that is no valid name"
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if again, err := idna.Lookup.ToASCII(name); err != nil || again != name {
+		return "", "the webhook's url has a host that is no valid name" // A form that another reader could take for another name.
+	}
 	if addr, err := netip.ParseAddr(name); err == nil {
 		return p.literal(addr)
 	}
 	last := name[strings.LastIndex(name, ".")+1:]
 	switch {
-	case name == "" || len(name) > 253:
+	case len(name) > mostName || slices.ContainsFunc(strings.Split(name, "."), func(label string) bool { return label == "" || len(label) > mostLabel }):
 		return "", "the webhook's url has a host that is no valid name"
 	case numeric(last):
 		// C libraries and browsers read 2130706433, 0x7f.1 and 0177.0.0.1 as addresses; a name never ends in a number.
