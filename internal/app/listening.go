@@ -125,7 +125,8 @@ func (l *listening) drain(ctx context.Context) error {
 			return server.Close()
 		}
 	}
-	if err := server.Shutdown(ctx); err != nil {
+	// The server closes the listener too; whether it has noticed that it is closed already is a matter of luck.
+	if err := server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 		return errors.Join(err, server.Close())
 	}
 	return nil
