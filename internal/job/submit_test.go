@@ -35,10 +35,19 @@ type desk struct {
 
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
-func newDesk() *desk {
+func newDesk() *desk { return deskOn(func(m *storetest.JobModel) job.Store { return m }) }
+
+// forgetful keeps no items of uploads: the model would look at each for each.
+type forgetful struct{ *storetest.JobModel }
+
+// Append keeps nothing.
+func (forgetful) Append(context.Context, job.ID, []job.Item) error { return nil }
+
+// deskOn makes a desk whose store is made of a model.
+func deskOn(store func(*storetest.JobModel) job.Store) *desk {
 	d := &desk{store: storetest.NewJobModel(func() time.Time { return now })}
 	d.Service = job.NewService(job.Config{
-		Store: d.store, Pipeline: d, Defaults: defaults, Bell: &job.Bell{}, Announce: d, Targets: d,
+		Store: store(d.store), Pipeline: d, Defaults: defaults, Bell: &job.Bell{}, Announce: d, Targets: d,
 		NewID: func() string {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -321,7 +330,7 @@ func TestALargeUploadIsAllThereOrNotAtAll(t *testing.T) {
 		"the last line is wrong": many(1000) + `{"prompt":"refuse me"}`,
 		"too many":               many(job.MostItems + 1),
 	} {
-		d := newDesk()
+		d := deskOn(func(m *storetest.JobModel) job.Store { return forgetful{m} })
 		if _, err := d.lines(t, text, "", key.Anyone(), nil); !fault.Is(err, fault.InvalidRequest) {
 			t.Errorf("%s: %v", name, err)
 		}
