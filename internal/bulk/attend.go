@@ -99,9 +99,9 @@ func (c *Coordinator) pause(n int) time.Duration {
 // patient waits on for a batch that is under way. One for which nobody waits any more is ended, and so is one whose time is over; what was answered by then comes with its end.
 func (c *Coordinator) patient(ctx context.Context, p *provider.Provider, m *provider.Model, b *Batch) {
 	now := c.cfg.Now()
-	late := b.ExpiresAt
-	if late.IsZero() {
-		late = b.CreatedAt.Add(usual)
+	late := b.CreatedAt.Add(usual)
+	if b.ExpiresAt.After(late) { // Its clock may be wrong, or it said nothing.
+		late = b.ExpiresAt
 	}
 	if late = late.Add(grace); now.After(late.Add(usual)) {
 		b.Code = "never_ended"

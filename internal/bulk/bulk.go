@@ -73,6 +73,8 @@ type Config struct {
 	Window       time.Duration
 	// Look is the pause before the first look at a batch, MostLook the longest one.
 	Look, MostLook time.Duration
+	// Again are the pauses before a batch is tried to be made again that the service could not make at the moment.
+	Again []time.Duration
 	// Tick is how often the coordinator looks for what is due.
 	Tick time.Duration
 	// Judges is how many results are judged at the same time.
@@ -118,6 +120,9 @@ func (c Config) filled() Config {
 	c.Calls, c.Bytes, c.Window = cmp.Or(c.Calls, DefaultCalls), cmp.Or(c.Bytes, DefaultBytes), cmp.Or(c.Window, DefaultWindow)
 	c.Look, c.MostLook, c.Tick = cmp.Or(c.Look, DefaultLook), cmp.Or(c.MostLook, DefaultMost), cmp.Or(c.Tick, defaultTick)
 	c.Judges, c.Drain = cmp.Or(c.Judges, defaultJudges), cmp.Or(c.Drain, defaultDrain)
+	if c.Again == nil {
+		c.Again = []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second}
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -64,15 +64,10 @@ const (
 	inDoubt
 )
 
-// The pauses before a step is tried again that the service could not do at the moment.
-func again() []time.Duration {
-	return []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second}
-}
-
 // make uploads and creates a batch. What the service refused for the moment is tried again; of what it did not answer it is asked whether it was made.
 func (c *Coordinator) make(ctx context.Context, p *provider.Provider, b *Batch, entries [][]byte) (provider.Batch, fate) {
 	at := provider.Batch{Batch: dialect.Batch{Label: b.Label, Model: b.Model}}
-	pauses := again()
+	pauses := c.cfg.Again
 	uploaded := false
 	for try := 0; ; try++ {
 		var err error

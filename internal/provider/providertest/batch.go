@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/promptd/promptd/internal/value"
 )
@@ -78,6 +79,7 @@ type shelf struct {
 type madeBatch struct {
 	MadeBatch
 	wire    wire
+	begun   time.Time
 	input   string
 	entries []entry
 	lines   [][]byte // the results, once it has ended; of OpenAI those of the output file
@@ -174,6 +176,7 @@ func refused(w wire, status int, why string) (int, []byte) {
 func (s *Server) begin(b *madeBatch) *madeBatch {
 	s.shelf.mu.Lock()
 	defer s.shelf.mu.Unlock()
+	b.begun = time.Now()
 	b.ID += strconv.Itoa(len(s.shelf.made) + 1)
 	for _, e := range b.entries {
 		b.IDs = append(b.IDs, e.id)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/promptd/promptd/internal/value"
 )
@@ -84,7 +85,7 @@ func (s *Server) messageObject(b *madeBatch) value.Value {
 	}
 	return object(
 		member("id", str(b.ID)), member("type", str("message_batch")), member("processing_status", str(status)), member("results_url", results),
-		member("created_at", str("2026-11-24T10:00:00Z")), member("expires_at", str("2026-11-25T10:00:00Z")))
+		member("created_at", str(b.begun.UTC().Format(time.RFC3339))), member("expires_at", str(b.begun.Add(batchWindow).UTC().Format(time.RFC3339))))
 }
 
 func (s *Server) listMessages(after string) (int, []byte) {
@@ -224,7 +225,7 @@ func (s *Server) operationObject(b *madeBatch, results bool) value.Value {
 		member("name", str(b.ID)),
 		member("metadata", object(
 			member("@type", str("type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch")), member("model", str("models/"+b.Model)),
-			member("displayName", str(b.Label)), member("createTime", str("2026-11-24T10:00:00Z")), member("state", str(state)))),
+			member("displayName", str(b.Label)), member("createTime", str(b.begun.UTC().Format(time.RFC3339))), member("state", str(state)))),
 	}
 	if b.ended != "" {
 		members = append(members, member("done", value.Bool(true)))

@@ -8,11 +8,15 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/promptd/promptd/internal/value"
 )
 
 // OpenAI's batches: a file of lines is uploaded, a batch names it, and two more files have the results.
+
+// batchWindow is how long a batch may take.
+const batchWindow = 24 * time.Hour
 
 // openAIDeed finds out what a request to OpenAI's files and batches wants.
 func (s *Server) openAIDeed(r *http.Request, body []byte) (deed, bool) {
@@ -159,7 +163,7 @@ func (s *Server) openAIObject(b *madeBatch) value.Value {
 	}
 	return object(
 		member("id", str(b.ID)), member("object", str("batch")), member("status", str(status)), member("errors", errors), member("input_file_id", str(b.input)),
-		member("output_file_id", output), member("error_file_id", failures), member("created_at", num(created)), member("expires_at", num(created+24*60*60)),
+		member("output_file_id", output), member("error_file_id", failures), member("created_at", num(int(b.begun.Unix()))), member("expires_at", num(int(b.begun.Add(batchWindow).Unix()))),
 		member("metadata", object(member("promptd_batch", str(b.Label)))))
 }
 
