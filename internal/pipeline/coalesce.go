@@ -65,7 +65,10 @@ func (a *account) leave(x *exchange) {
 	}
 }
 
-func (s *coalesce) do(client, ctx context.Context, r resolved, try func(context.Context, resolved) (*Result, error)) (*Result, error) {
+// attempt makes a result.
+type attempt func(context.Context, resolved) (*Result, error)
+
+func (s *coalesce) do(client, ctx context.Context, r resolved, try attempt) (*Result, error) {
 	timeout := r.prompt.Options.Timeout
 	arrived := time.Now()
 	wait, cancel := context.WithTimeout(client, timeout+unwinding)

@@ -104,6 +104,7 @@ type Result struct {
 	attempts         []provider.Attempt
 	asked            time.Duration
 	coalesced        bool
+	stored           bool     // where other processes wait for it, before this one's callers have it
 	account          *account // nil where the call was not shared
 	// questions stand for the value where something is missing.
 	questions []missing.Question

@@ -122,6 +122,7 @@ type rig struct {
 	capability dialect.Capability
 	account    func(*provider.Account)
 	transport  http.RoundTripper
+	deps       func(*Deps)
 }
 
 func setup(t testing.TB, r rig) *harness {
@@ -165,14 +166,17 @@ func assemble(t testing.TB, r rig, url string) *harness {
 		t.Fatal(err)
 	}
 	var ids atomic.Int64
-	h.Pipeline, err = New(Deps{
+	deps := Deps{
 		Pool: provider.NewPool(p), Router: router.New(router.Config{Learned: router.NewLearned()}), Schemas: schema.NewCache(0), Meta: meta, Language: tongues, Cache: answers, Limiter: limits.New(limits.Config{}),
 		History: h.history, Meter: h.counted, NewID: func() string { return fmt.Sprintf("req-%d", ids.Add(1)) },
 		Settings: func() Settings {
 			return Settings{PromptChars: 10_000, SchemaBytes: 256 << 10, StorePrompts: true, Backoff: provider.Backoff{Base: time.Millisecond, Cap: 5 * time.Millisecond}}
 		},
-	})
-	if err != nil {
+	}
+	if r.deps != nil {
+		r.deps(&deps)
+	}
+	if h.Pipeline, err = New(deps); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.Close)

@@ -44,16 +44,21 @@ func (s lookup) get(ctx context.Context, r resolved) (found, error) {
 }
 
 func (s lookup) put(ctx context.Context, f found) (struct{}, error) {
-	if f.result.coalesced || !f.result.valid.OK() {
-		return struct{}{}, nil // Whoever made the call keeps it; and nobody keeps questions.
+	if f.result.coalesced || f.result.stored || !f.result.valid.OK() {
+		return struct{}{}, nil // Whoever made the call keeps it, and may have done so already; and nobody keeps questions.
 	}
-	err := s.tier.Put(ctx, f.key, f.entry(), f.prompt.Options.CacheTTL, f.tags()...)
-	if err != nil {
+	_, err := s.store(ctx, f)
+	return struct{}{}, err
+}
+
+// store keeps a passed answer, and says whether it could.
+func (s lookup) store(ctx context.Context, f found) (bool, error) {
+	if err := s.tier.Put(ctx, f.key, f.entry(), f.prompt.Options.CacheTTL, f.tags()...); err != nil {
 		s.meter.Cache("error")
-		return struct{}{}, nil
+		return false, nil
 	}
 	s.meter.Cache("store")
-	return struct{}{}, nil
+	return true, nil
 }
 
 // tags name what the answer was made from, so that withdrawing it drops the answer.

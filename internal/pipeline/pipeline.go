@@ -41,9 +41,11 @@ type Deps struct {
 	Meta      *prompt.Writer
 	Language  *language.Detector
 	Cache     cache.Tier
-	Limiter   limit.Limiter
-	History   History
-	Meter     Meter
+	// Turns are those of several processes; nil is for programs that are one.
+	Turns   *cache.Turns
+	Limiter limit.Limiter
+	History History
+	Meter   Meter
 	// Latest gives a caller as its key and team are now; nil is for programs where they never change.
 	Latest func(*key.Caller) *key.Caller
 	// Budgets holds what calls may cost; nil is for programs where nobody has a budget.
@@ -83,6 +85,7 @@ type Pipeline struct {
 	resolve   resolve
 	lookup    lookup
 	coalesce  coalesce
+	across    across
 	detect    detect
 	attempts  attempts
 	report    report
@@ -121,6 +124,7 @@ func New(d Deps) (*Pipeline, error) {
 	}
 	p.purse = &Purse{limiter: d.Limiter, budgets: d.Budgets, latest: d.Latest, meter: d.Meter}
 	p.attempts = newAttempts(d, &p.steps, p.purse)
+	p.across = across{turns: d.Turns, lookup: p.lookup, steps: &p.steps}
 	return p, nil
 }
 
@@ -235,7 +239,7 @@ func (p *Pipeline) walk(client, ctx context.Context, x *exchange) (*Answer, erro
 	}
 	tongue := p.detect.begin(ctx, &p.steps.language, resolved)
 	defer tongue.wait()
-	if found.result, err = p.share(client, ctx, resolved); err != nil {
+	if found.result, err = p.share(client, ctx, resolved, tongue); err != nil {
 		return nil, err
 	}
 	found.language = tongue.wait()
@@ -247,14 +251,14 @@ func (p *Pipeline) walk(client, ctx context.Context, x *exchange) (*Answer, erro
 
 // share runs the attempts, together with identical requests in flight. A streamed request runs its own, since its events belong to it alone. client is
 // the caller's own context, ctx the same with the request's limit of time.
-func (p *Pipeline) share(client, ctx context.Context, r resolved) (*Result, error) {
+func (p *Pipeline) share(client, ctx context.Context, r resolved, speech *tongue) (*Result, error) {
 	try := func(ctx context.Context, r resolved) (*Result, error) {
 		return do(ctx, &p.steps.attempts, p.attempts.do, r)
 	}
 	if r.emit != nil || r.prompt.Options.BypassCache || r.came != nil {
 		return try(ctx, r)
 	}
-	return p.coalesce.do(client, ctx, r, try)
+	return p.coalesce.do(client, ctx, r, p.across.share(try, speech))
 }
 
 // faultOf makes the product's error of a context's end. Where the caller has gone, what ended with it is nobody else's fault.
