@@ -32,7 +32,7 @@ func open(tb testing.TB, opts postgres.Options) *postgres.DB {
 func stores(db *postgres.DB) storetest.Stores {
 	return storetest.Stores{
 		Keys: db.Keys(), History: db.History(), Idempotency: db.Idempotency(), Schemas: db.Schemas(), Templates: db.Templates(),
-		Learned: db.Learned(), Teams: db.Teams(), Budgets: db.Budgets(), Deliveries: db.Deliveries(), Batches: db.Batches(), Members: db.Members(),
+		Learned: db.Learned(), Teams: db.Teams(), Budgets: db.Budgets(), Deliveries: db.Deliveries(), Batches: db.Batches(), Members: db.Members(), Jobs: db.Jobs(),
 	}
 }
 

@@ -1,0 +1,221 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/promptd/promptd/internal/job"
+	"github.com/promptd/promptd/internal/store/statement"
+)
+
+// dueTeams lists the teams that have something due in the classes of $2, in the order of their turns: those behind $3 first, at most $4 of each class that are
+// behind, and as many before. Each is one step in the index of what is pending (a loose index scan), however much a team has.
+const dueTeams = `WITH RECURSIVE clock AS (SELECT ` + theTime + ` AS now), classes AS (SELECT class, place FROM unnest($2::smallint[]) WITH ORDINALITY AS c(class, place)),
+behind AS (
+	SELECT c.class, c.place, f.team, f.run_at, (f.run_at <= clock.now)::int AS found FROM clock, classes AS c CROSS JOIN LATERAL (
+		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = c.class AND team > $3 ORDER BY team, run_at LIMIT 1) AS f
+	UNION ALL
+	SELECT b.class, b.place, f.team, f.run_at, b.found + (f.run_at <= clock.now)::int FROM clock, behind AS b CROSS JOIN LATERAL (
+		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = b.class AND team > b.team ORDER BY team, run_at LIMIT 1) AS f WHERE b.found < $4
+), before AS (
+	SELECT c.class, c.place, f.team, f.run_at, (f.run_at <= clock.now)::int AS found FROM clock, classes AS c CROSS JOIN LATERAL (
+		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = c.class AND team <= $3 ORDER BY team, run_at LIMIT 1) AS f
+	UNION ALL
+	SELECT b.class, b.place, f.team, f.run_at, b.found + (f.run_at <= clock.now)::int FROM clock, before AS b CROSS JOIN LATERAL (
+		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = b.class AND team > b.team AND team <= $3 ORDER BY team, run_at LIMIT 1) AS f WHERE b.found < $4
+)
+SELECT class, team FROM (SELECT place, 0 AS part, class, team, run_at FROM behind UNION ALL SELECT place, 1, class, team, run_at FROM before) AS turn, clock
+WHERE run_at <= clock.now ORDER BY place, part, team`
+
+// Claim takes what is due. What it costs does not depend on how much waits.
+func (j *Jobs) Claim(ctx context.Context, w job.Want) (work []job.Work, err error) {
+	if w.Most <= 0 {
+		return nil, nil
+	}
+	turn, err := j.turn(ctx, &w)
+	if err != nil || len(turn) == 0 {
+		return nil, err
+	}
+	err = j.db.tx(ctx, "job_claim", func(ctx context.Context, tx pgx.Tx) error {
+		c := &claim{Jobs: j, tx: tx, want: &w}
+		for _, class := range w.Classes {
+			if err := c.class(ctx, class, turn[class]); err != nil {
+				return err
+			}
+		}
+		if len(c.taken) == 0 { // Others were quicker.
+			work = nil
+			return nil
+		}
+		work, err = c.work(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return work, nil
+}
+
+// turn reads which teams have something due. It is a hint: what is taken is looked at again under its lock.
+func (j *Jobs) turn(ctx context.Context, w *job.Want) (map[job.Priority][]string, error) {
+	found := map[job.Priority][]string{}
+	classes := column(w.Classes, func(c job.Priority) int16 { return int16(c) })
+	err := j.db.rows(ctx, "job_turn", dueTeams, []any{j.db.clock(), classes, string(w.After), w.Most}, func(row statement.Row) error {
+		var class int16
+		var team string
+		err := row.Scan(&class, &team)
+		found[job.Priority(class)] = append(found[job.Priority(class)], team)
+		return err
+	})
+	return found, err
+}
+
+// claim is a Claim in progress.
+type claim struct {
+	*Jobs
+	tx    pgx.Tx
+	want  *job.Want
+	taken []takenItem
+}
+
+// takenItem is an item that was taken, in the round and at the place of its turn.
+type takenItem struct {
+	job.Item
+	token       string
+	place, turn int64
+}
+
+func (c *claim) left() int { return c.want.Most - len(c.taken) }
+
+// class takes from one class. Each round gives every team that has something due the same share, so that what teams get in the end differs by one at most, unless
+// they have no more.
+func (c *claim) class(ctx context.Context, class job.Priority, teams []string) error {
+	for c.left() > 0 && len(teams) > 0 {
+		share := max(1, c.left()/len(teams))
+		teams = teams[:min(len(teams), c.left())]
+		got, err := c.take(ctx, class, teams, share)
+		if err != nil {
+			return err
+		}
+		counts := make([]int, len(teams))
+		for _, one := range got {
+			counts[one.place-1]++
+		}
+		slices.SortFunc(got, func(a, b takenItem) int { return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.place, b.place)) })
+		c.taken = append(c.taken, got...)
+		teams = next(teams, counts, share)
+	}
+	return nil
+}
+
+// next lists the teams that may have more, those behind the one that was served last first.
+func next(teams []string, counts []int, share int) (rest []string) {
+	last := -1
+	for i, n := range counts {
+		if n > 0 && n >= counts[max(last, 0)] {
+			last = i
+		}
+	}
+	for i := range teams {
+		if k := (last + 1 + i) % len(teams); counts[k] == share {
+			rest = append(rest, teams[k])
+		}
+	}
+	return rest
+}
+
+// takeItems gives items to a worker: of each team of $3 as many as $4 says, the longest due first. What another is just taking is left to it.
+const takeItems = `WITH clock AS (SELECT ` + theTime + ` AS now), picked AS MATERIALIZED (
+	SELECT p.job, p.n, w.place, row_number() OVER (PARTITION BY w.place ORDER BY p.run_at, p.job, p.n) AS turn
+	FROM clock, unnest($3::text[]) WITH ORDINALITY AS w(team, place) CROSS JOIN LATERAL (
+		SELECT job, n, run_at FROM job_items WHERE state = 'pending' AND priority = $2::smallint AND team = w.team AND run_at <= clock.now
+		ORDER BY run_at, job, n LIMIT $4 FOR UPDATE SKIP LOCKED) AS p
+)
+UPDATE job_items AS i SET state = 'leased', attempt = i.attempt + 1, lease_until = clock.now + $5::bigint, token = replace(gen_random_uuid()::text, '-', ''), worker = $6,
+	taken_at = clock.now
+FROM picked, clock WHERE i.job = picked.job AND i.n = picked.n
+RETURNING i.job::text, ` + itemColumns + `, i.token, picked.place, picked.turn`
+
+// take gives each of the teams a share.
+func (c *claim) take(ctx context.Context, class job.Priority, teams []string, share int) (list []takenItem, err error) {
+	rows, err := c.tx.Query(ctx, takeItems, c.db.clock(), int16(class), teams, share, c.want.Lease.Microseconds(), c.want.Worker)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		one := takenItem{}
+		var id string
+		one.Item, err = scanItem("", appended{rows, []any{&id}, []any{&one.token, &one.place, &one.turn}})
+		if err != nil {
+			return nil, err
+		}
+		one.Job = job.ID(id)
+		list = append(list, one)
+	}
+	return list, rows.Err()
+}
+
+// appended is a row with columns before and behind those that are asked for.
+type appended struct {
+	statement.Row
+	before, behind []any
+}
+
+func (a appended) Scan(dest ...any) error {
+	return a.Row.Scan(slices.Concat(a.before, dest, a.behind)...)
+}
+
+// beginJobs makes jobs of what was taken such as are being done, and reads them as they were. A job that somebody has locked is left alone: it is ending, or being
+// begun by another.
+const beginJobs = `WITH clock AS (SELECT ` + theTime + ` AS now), begun AS (UPDATE jobs SET state = 'processing', started_at = clock.now FROM clock WHERE id IN (
+	SELECT id FROM jobs WHERE id = ANY($2::text[]::uuid[]) AND state = 'pending' AND deadline > clock.now FOR NO KEY UPDATE SKIP LOCKED) RETURNING id)
+SELECT ` + jobColumns + `, b.id IS NOT NULL, clock.now FROM clock, jobs AS j LEFT JOIN begun AS b ON b.id = j.id WHERE j.id = ANY($2::text[]::uuid[])`
+
+// work puts what was taken together with its jobs.
+func (c *claim) work(ctx context.Context) (work []job.Work, err error) {
+	ids := sortedIDs(column(c.taken, func(one takenItem) string { return string(one.Job) }))
+	rows, err := c.tx.Query(ctx, beginJobs, c.db.clock(), ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	jobs := map[job.ID]*jobRow{}
+	var late []string
+	var now time.Time
+	for rows.Next() {
+		var request []byte
+		var begun bool
+		var micros int64
+		r, err := scanJob(rows, &request, &begun, &micros)
+		if err != nil {
+			return nil, err
+		}
+		r.Request, now = request, timeOf(micros)
+		if r.State == job.Pending && !begun && !r.Deadline.After(now) {
+			late = append(late, string(r.ID))
+			continue
+		}
+		if r.State == job.Pending {
+			r.Begin(now)
+		}
+		r.Progress = job.Progress{}
+		jobs[r.ID] = r
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for _, one := range c.taken {
+		if r := jobs[one.Job]; r != nil {
+			work = append(work, job.Work{Lease: job.Lease{Job: one.Job, N: one.N, Token: one.token}, Item: one.Item, Job: r.Job})
+		}
+	}
+	if len(late) == 0 {
+		return work, nil
+	}
+	return work, (&jobTx{c.tx, now}).expire(ctx, late)
+}

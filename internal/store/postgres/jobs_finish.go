@@ -1,0 +1,183 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/promptd/promptd/internal/delivery"
+	"github.com/promptd/promptd/internal/job"
+)
+
+// lockJobs reads jobs and keeps others from ending their items. A job that is still being sent is not there for anybody but its upload.
+const lockJobs = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.id = ANY($1::text[]::uuid[]) AND j.state <> 'uploading' ORDER BY j.id FOR NO KEY UPDATE`
+
+// lockHeld reads the items of leases that hold.
+const lockHeld = `SELECT i.job::text, i.n, i.token, i.attempt, i.tries` + ofLeases
+
+// toldTeams lists the teams of jobs that have somebody to be told.
+const toldTeams = `SELECT DISTINCT w.team FROM webhooks AS w JOIN jobs AS j ON j.team = w.team WHERE j.id = ANY($1::text[]::uuid[]) AND w.disabled_at IS NULL`
+
+// Finish ends what was taken in two round trips, however many items and jobs there are: one that locks and reads, one that writes.
+func (j *Jobs) Finish(ctx context.Context, list []job.Finished) (out []job.Ended, err error) {
+	for i := range list {
+		if s := list[i].State; s != job.ItemCompleted && s != job.ItemFailed && s != job.ItemPending {
+			return nil, fmt.Errorf("finish item %d of the job %s: %q is no end of it", list[i].Lease.N, list[i].Lease.Job, s)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	leases := column(list, func(f job.Finished) job.Lease { return f.Lease })
+	err = j.db.tx(ctx, "job_finish", func(ctx context.Context, tx pgx.Tx) error {
+		e, err := j.lockEnds(ctx, tx, leases)
+		if err != nil {
+			return err
+		}
+		out = make([]job.Ended, len(list))
+		for i := range list {
+			if out[i], err = e.finish(&list[i]); err != nil {
+				return err
+			}
+		}
+		return e.write(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ends are items that end, with their jobs, all of them locked.
+type ends struct {
+	*jobTx
+	jobs  map[string]*jobRow
+	held  map[leaseKey]*itemRow
+	told  map[string]bool
+	items []*itemRow
+	// order lists the jobs in the order that they were read in.
+	order []*jobRow
+}
+
+// lockEnds locks what leases name, jobs before items, and reads it.
+func (j *Jobs) lockEnds(ctx context.Context, tx pgx.Tx, leases []job.Lease) (*ends, error) {
+	e := &ends{jobTx: &jobTx{Tx: tx}, jobs: map[string]*jobRow{}, held: map[leaseKey]*itemRow{}, told: map[string]bool{}}
+	columns := leaseColumns(leases)
+	names, _ := columns[0].([]string)
+	ids := sortedIDs(append([]string(nil), names...))
+	b := &pgx.Batch{}
+	b.Queue(lockJobs, ids).Query(e.readJobs)
+	b.Queue(lockHeld, columns...).Query(func(rows pgx.Rows) error {
+		var k leaseKey
+		var attempt int32
+		var tries *string
+		_, err := pgx.ForEachRow(rows, []any{&k.job, &k.n, &k.token, &attempt, &tries}, func() error {
+			e.held[k] = &itemRow{job: k.job, n: int(k.n), attempt: int(attempt), tries: tries}
+			return nil
+		})
+		return err
+	})
+	b.Queue(toldTeams, ids).Query(e.readTold)
+	b.Queue(readTime, j.db.clock()).QueryRow(func(row pgx.Row) error {
+		var now int64
+		err := row.Scan(&now)
+		e.now = timeOf(now)
+		return err
+	})
+	return e, tx.SendBatch(ctx, b).Close()
+}
+
+func (e *ends) readJobs(rows pgx.Rows) error {
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanJob(rows)
+		if err != nil {
+			return err
+		}
+		e.jobs[string(r.ID)] = r
+		e.order = append(e.order, r)
+	}
+	return rows.Err()
+}
+
+func (e *ends) readTold(rows pgx.Rows) error {
+	var team string
+	_, err := pgx.ForEachRow(rows, []any{&team}, func() error { e.told[team] = true; return nil })
+	return err
+}
+
+// finish says how one item goes on, and what became of its job.
+func (e *ends) finish(f *job.Finished) (job.Ended, error) {
+	lost := job.Ended{Job: f.Lease.Job, Err: job.ErrLeaseLost}
+	k, ok := keyOf(f.Lease)
+	r, it := e.jobs[k.job], e.held[k]
+	if r != nil {
+		lost.State, lost.Progress = r.State, r.Progress
+	}
+	if !ok || r == nil || it == nil {
+		return lost, nil
+	}
+	delete(e.held, k) // Once.
+	e.items = append(e.items, it)
+	if f.State != job.ItemPending {
+		e.endItem(r, it, f.State, f.Result)
+	} else if err := e.release(it, f); err != nil {
+		return job.Ended{}, err
+	}
+	out := job.Ended{Job: f.Lease.Job, State: r.State, Progress: r.Progress}
+	if r.changed && r.Progress.Done() {
+		out.State, out.Last = r.Progress.Final(), true
+	}
+	return out, nil
+}
+
+// release makes an item pending again.
+func (e *ends) release(it *itemRow, f *job.Finished) error {
+	it.pend(e.now.Add(f.Again))
+	if f.Uncounted {
+		it.attempt--
+	}
+	if f.Try == nil {
+		return nil
+	}
+	return it.tried(*f.Try)
+}
+
+// write writes items and jobs, and the events of those jobs that nothing is left of.
+func (e *ends) write(ctx context.Context) error {
+	b := &pgx.Batch{}
+	e.writeItems(b, e.items)
+	var changed []*jobRow
+	for _, r := range e.order {
+		if !r.changed {
+			continue
+		}
+		if r.Progress.Done() {
+			e.final(b, r, r.Progress.Final(), e.told[string(r.Team)])
+		}
+		changed = append(changed, r)
+	}
+	e.writeJobs(b, changed...)
+	if b.Len() == 0 {
+		return nil
+	}
+	return e.SendBatch(ctx, b).Close()
+}
+
+// final makes a job final and writes its event: one a run, whoever writes it. told says that the team has endpoints.
+func (t *jobTx) final(b *pgx.Batch, r *jobRow, s job.State, told bool) {
+	r.End(s, t.now)
+	// Reap comes for the deadline anyway, mostly shortly before the expiry, and then sees when to come again: so no index changes now.
+	if r.due.IsZero() || r.due.After(r.ExpiresAt) {
+		r.due = r.ExpiresAt
+	}
+	to := delivery.Target{Endpoint: delivery.EndpointID(r.Webhook.Endpoint), URL: r.Webhook.URL, Secret: r.Webhook.Secret}
+	if to == (delivery.Target{}) && !told {
+		return
+	}
+	m := delivery.JobMessage(r.Team, string(r.ID), delivery.Event(r.State.Event()), r.Run, r.CompletedAt)
+	m.Trace = r.Trace
+	query, args := deliveryInserts().Of(t.now.UnixMicro(), &m, to)
+	b.Queue(query, args...)
+}
