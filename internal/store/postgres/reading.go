@@ -12,18 +12,19 @@ import (
 	"github.com/promptd/promptd/internal/store/statement"
 )
 
-// reader reads from one database.
+// reader reads from one database. A replica's queries are observed under names of their own, which end in _replica.
 type reader struct {
 	pool     *pgxpool.Pool
 	observe  func(query string, took time.Duration, err error)
 	patience time.Duration
 }
 
-func (db *DB) reader(pool *pgxpool.Pool) reader {
-	return reader{pool, db.opts.Observe, db.patience.read}
-}
+func (db *DB) primary() reader { return reader{db.pool, db.opts.Observe, db.patience.read} }
 
-func (db *DB) primary() reader { return db.reader(db.pool) }
+func (db *DB) replica(one *replica) reader {
+	observe := func(query string, took time.Duration, err error) { db.opts.Observe(query+"_replica", took, err) }
+	return reader{one.pool, observe, db.patience.read}
+}
 
 // row reads one row. It is pgx.ErrNoRows where there is none.
 func (from reader) row(ctx context.Context, name, query string, args []any, scan func(statement.Row) error) error {
@@ -72,7 +73,7 @@ func (db *DB) anyReplica(ctx context.Context, read func(context.Context, reader)
 		return db.onPrimary(ctx, read)
 	}
 	under, end := one.under(ctx)
-	err := read(under, db.reader(one.pool))
+	err := read(under, db.replica(one))
 	end()
 	if err == nil || errors.Is(err, pgx.ErrNoRows) || ctx.Err() != nil {
 		return err
