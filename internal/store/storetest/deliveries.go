@@ -24,20 +24,20 @@ type Deliveries interface {
 	delivery.Log
 }
 
-func deliveryContracts() []contract {
-	list := allDeliveryContracts()
-	for i, c := range list {
-		list[i].run = func(t *testing.T, s Stores, clock *Clock) {
-			if s.Deliveries == nil {
-				t.Skip("SKIPPED: this engine does not keep deliveries")
-			}
-			c.run(t, s, clock)
-		}
+// RunDeliveries runs the contracts of deliveries alone, for a store that keeps nothing else.
+func RunDeliveries(t *testing.T, open Open) {
+	t.Helper()
+	for _, test := range deliveryContracts() {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			clock := &Clock{}
+			clock.Set(start())
+			test.run(t, open(t, clock.Now), clock)
+		})
 	}
-	return list
 }
 
-func allDeliveryContracts() []contract {
+func deliveryContracts() []contract {
 	return []contract{
 		{"an endpoint is kept as it was", endpointKept},
 		{"a list of endpoints is read in pages", endpointPages},
