@@ -283,6 +283,46 @@ func TestDropReachesOtherMemoriesSoon(t *testing.T) {
 	t.Logf("the slowest of 50 drops was known elsewhere %s after it had returned", worst)
 }
 
+// TestTurnsThroughAServer: one of two processes leads, the other takes its answer; and where the server goes away meanwhile, it goes alone.
+func TestTurnsThroughAServer(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	open := func() *redis.Client { return server.OpenWith(t, redis.Options{Timeout: 200 * time.Millisecond}) }
+	one, other := begin(t, open(), nil, 0), begin(t, open(), nil, 0)
+	leader := cache.NewTurns(cacheredis.NewLock(one.client), one)
+	follower := cache.NewTurns(cacheredis.NewLock(other.client), other)
+	t.Cleanup(leader.Close)
+	t.Cleanup(follower.Close)
+	for _, away := range []bool{false, true} {
+		k := build("a", field{"away", away})
+		first, err := leader.Take(t.Context(), k)
+		if err != nil || first.Answer != nil {
+			t.Fatalf("the first Take = %+v, %v, want the lead", first, err)
+		}
+		taken := make(chan took, 1)
+		go func() {
+			turn, err := follower.Take(t.Context(), k)
+			taken <- took{turn: turn, err: err}
+		}()
+		before := other.client.Figures().Calls
+		redistest.Wait(t, "the other has looked", func() bool { return other.client.Figures().Calls > before+3 })
+		if away {
+			server.Pause()
+			if got := <-taken; got.err != nil || got.turn.Answer != nil {
+				t.Errorf("the other got %+v, want to go alone", got)
+			}
+			server.Resume()
+			first.End(false)
+			continue
+		}
+		mustPut(t, one, k, "v")
+		first.End(true)
+		if got := <-taken; got.err != nil || string(got.turn.Answer) != "v" {
+			t.Errorf("the other got %+v, want v", got)
+		}
+	}
+}
+
 // store is a shared tier in this process, whose server a test takes away, and whose answers it holds up.
 type store struct {
 	*memory.Tier
