@@ -26,7 +26,7 @@ func levels() [][]string {
 		{"internal/relay", "internal/bulk"},
 		{"internal/store/statement"},
 		{
-			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broadcast/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "client",
+			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broadcast/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "internal/provider/board/*", "internal/provider/boardtest", "client",
 			"internal/repair/*", "internal/schema/*",
 		},
 		{"internal/app", "internal/provider/calltest", "internal/store/postgres/postgrestest"},

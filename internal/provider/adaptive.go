@@ -27,6 +27,7 @@ type slots struct {
 	waiting []*standby
 	lowered int64   // the time of the last decrease
 	taken   float64 // for how long a slot is taken of late, in nanoseconds; 0 is not known
+	others  others
 }
 
 // standby is one in the queue: its channel is closed when the slot is its own; in is guarded by the mutex.
@@ -53,12 +54,12 @@ func (s *slots) resize(most int) {
 // enter takes a slot, to be given back with leave exactly once. The error is ErrBusy, with the wait that was to be expected, or the context's.
 func (s *slots) enter(ctx context.Context) (expected time.Duration, err error) {
 	s.mu.Lock()
-	if s.inside < int(s.limit) && len(s.waiting) == 0 {
+	if s.inside < s.bound() && len(s.waiting) == 0 {
 		s.inside++
 		s.mu.Unlock()
 		return 0, nil
 	}
-	expected = time.Duration(float64(len(s.waiting)+1) * s.taken / s.limit)
+	expected = time.Duration(float64(len(s.waiting)+1) * s.taken / float64(s.bound()))
 	if deadline, ok := ctx.Deadline(); ok && expected >= time.Until(deadline) {
 		s.mu.Unlock()
 		return expected, ErrBusy
@@ -104,12 +105,13 @@ func (s *slots) leave(now int64, took time.Duration, good, slowed bool) {
 		s.taken = float64(took)
 	}
 	s.taken += weight * (float64(took) - s.taken)
+	inside := s.inside + s.others.inside
 	switch {
 	case slowed && now-s.lowered >= int64(decreasePause):
 		// Where few calls were under way the limit was not what let too many through: it falls faster to where it matters.
-		s.limit = max(1, decrease*min(s.limit, max(float64(s.inside), s.limit/2)))
+		s.limit = max(1, decrease*min(s.limit, max(float64(inside), s.limit/2)))
 		s.lowered = now
-	case good && s.inside >= int(s.limit)/2:
+	case good && inside >= int(s.limit)/2:
 		s.limit = min(float64(s.most), s.limit+1/s.limit)
 	}
 	s.inside--
@@ -126,7 +128,7 @@ func (s *slots) abandon() {
 
 // call lets in from the queue while there is room. The mutex is held.
 func (s *slots) call() {
-	for s.inside < int(s.limit) && len(s.waiting) > 0 {
+	for s.inside < s.bound() && len(s.waiting) > 0 {
 		w := s.waiting[0]
 		s.waiting[0] = nil
 		s.waiting = s.waiting[1:]
@@ -136,7 +138,7 @@ func (s *slots) call() {
 	}
 }
 
-// load gives the calls under way, those that wait, and the limit in force.
+// load gives the calls under way through this process, those that wait, and the limit in force.
 func (s *slots) load() (inside, waiting, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -69,7 +69,7 @@ func (t *ticket) begin() error {
 // barred says until when the service wants no call, as it said itself.
 func (t *ticket) barred(now int64) (until int64, barred bool) {
 	until, barred = t.live.turn.barred(now, t.model)
-	if held := t.track.held.Load(); held > now {
+	if held := max(t.track.held.Load(), t.track.told.Load()); held > now {
 		return max(until, held), true
 	}
 	return until, barred

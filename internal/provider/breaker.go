@@ -49,6 +49,8 @@ type breaker struct {
 	probing bool // a probe is under way
 	proven  int  // good probes in a row
 	window  window
+
+	elsewhere
 }
 
 func newBreaker(c BreakerConfig) *breaker {
@@ -92,7 +94,7 @@ func (b *breaker) admit(now int64) (_ permit, ok bool, until int64) {
 	switch {
 	case b.state == Closed:
 		return permit{era: b.era}, true, 0
-	case b.state == HalfOpen && !b.probing:
+	case b.state == HalfOpen && !b.probing && b.may(now):
 		b.probing = true
 		return permit{era: b.era, probe: true}, true, 0
 	default:
@@ -118,6 +120,7 @@ func (b *breaker) record(now int64, p permit, v Verdict, limited bool) {
 	switch {
 	case v == Good:
 		t.good = 1
+		b.good = now
 	case v == Bad:
 		t.bad = 1
 	case limited:
@@ -144,6 +147,7 @@ func (b *breaker) probed(now int64, v Verdict) {
 		if b.proven++; b.proven >= provenBy {
 			b.become(Closed)
 			b.window = newWindow(b.config.length())
+			b.mended = now
 		}
 	case Neither: // The next call is the probe.
 	}
@@ -151,7 +155,7 @@ func (b *breaker) probed(now int64, v Verdict) {
 
 func (b *breaker) open(now int64) {
 	b.become(Open)
-	b.until = now + int64(b.config.OpenFor)
+	b.until, b.opened, b.told = now+int64(b.config.OpenFor), now, false
 }
 
 func (b *breaker) become(s BreakerState) {
@@ -173,6 +177,9 @@ func (b *breaker) health(now int64) health {
 	h := health{b.state, b.probing, b.until, b.window.total(now)}
 	if h.state == Open && now >= h.until {
 		h.state = HalfOpen
+	}
+	if h.state == HalfOpen && !h.probing {
+		h.probing = !b.may(now) // By another process.
 	}
 	return h
 }

@@ -46,7 +46,13 @@ const everyModel = ""
 type rest struct {
 	// said is until when the service itself does not want to be asked, guessed is our own guess; both are bounded.
 	said, guessed int64
-	refusals      int // in a row
+	// toldSaid and toldGuessed are the same as another process says.
+	toldSaid, toldGuessed int64
+	refusals              int // in a row
+}
+
+func newRest() *rest {
+	return &rest{said: math.MinInt64, guessed: math.MinInt64, toldSaid: math.MinInt64, toldGuessed: math.MinInt64}
 }
 
 // holder keeps the rests of one credential, for each model and for all of them. Services limit by model; a key that was revoked serves none.
@@ -67,7 +73,7 @@ func (h *holder) until(model string) (said, guessed int64) {
 	said, guessed = math.MinInt64, math.MinInt64
 	for _, name := range [...]string{everyModel, model} {
 		if r := h.rests[name]; r != nil {
-			said, guessed = max(said, r.said), max(guessed, r.guessed)
+			said, guessed = max(said, r.said, r.toldSaid), max(guessed, r.guessed, r.toldGuessed)
 		}
 	}
 	return said, guessed
@@ -82,7 +88,7 @@ func (h *holder) lay(now int64, model string, e *dialect.Error) int64 {
 	}
 	r := h.rests[model]
 	if r == nil {
-		r = &rest{said: math.MinInt64}
+		r = newRest()
 		h.rests[model] = r
 	}
 	r.refusals++
@@ -103,7 +109,7 @@ func (h *holder) resting(now int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range h.rests {
-		if now < max(r.said, r.guessed) {
+		if now < max(r.said, r.guessed, r.toldSaid, r.toldGuessed) {
 			return true
 		}
 	}
@@ -116,7 +122,7 @@ func (h *holder) wake(model string) {
 	defer h.mu.Unlock()
 	delete(h.rests, everyModel)
 	if r := h.rests[model]; r != nil {
-		r.guessed, r.refusals = math.MinInt64, 0
+		r.guessed, r.toldGuessed, r.refusals = math.MinInt64, math.MinInt64, 0
 	}
 }
 
@@ -213,7 +219,11 @@ func (t *turn) free(now int64, model string) int64 {
 
 // lay lets a credential rest.
 func (t *turn) lay(now int64, h *holder, model string, e *dialect.Error) {
-	until := h.lay(now, model, e)
+	t.until(h.lay(now, model, e))
+}
+
+// until notes when a rest ends.
+func (t *turn) until(until int64) {
 	for {
 		latest := t.latest.Load()
 		if until <= latest || t.latest.CompareAndSwap(latest, until) {

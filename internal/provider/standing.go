@@ -39,8 +39,8 @@ func timeIsUp(ctx context.Context) bool {
 
 // Standing is how a candidate stands at one moment: what the router orders by.
 type Standing struct {
-	// InFlight counts the account's calls under way and those that wait for a slot, Limit is how many may be under way now: max_concurrency, or less where
-	// the service said that it was given too much. All models of an account share them.
+	// InFlight counts the account's calls under way and those that wait for a slot, of all processes that share what they know; Limit is how many may be under way
+	// now: max_concurrency, or less where the service said that it was given too much. All models of an account share them.
 	InFlight, Limit int
 	// Breaker is the state of the model's breaker. HalfOpen means that the next call, and it alone, is let through as a probe; while that is under way it is Open.
 	Breaker BreakerState
@@ -64,8 +64,7 @@ func (p *Provider) Standing(m *Model) Standing {
 	now := l.clock()
 	t := l.track(m)
 	s := Standing{Latency: t.latency.quantiles(), First: t.first.quantiles(), Success: 1}
-	inside, waiting, most := l.slots.load()
-	s.InFlight, s.Limit = inside+waiting, most
+	s.InFlight, s.Limit = l.slots.all()
 	h := t.breaker.health(now)
 	s.Breaker = h.state
 	if h.probing {
@@ -77,7 +76,7 @@ func (p *Provider) Standing(m *Model) Standing {
 	if s.Calls = h.tally.judged() + h.tally.limited; s.Calls > 0 {
 		s.Success = float64(h.tally.good) / float64(s.Calls)
 	}
-	s.Rest = time.Duration(max(0, l.turn.free(now, m.Name)-now, t.held.Load()-now))
+	s.Rest = time.Duration(max(0, l.turn.free(now, m.Name)-now, t.held.Load()-now, t.told.Load()-now))
 	return s
 }
 
@@ -100,8 +99,8 @@ type live struct {
 type track struct {
 	breaker        *breaker
 	latency, first sketch
-	// held is the time before which the service, overloaded, does not want to be asked.
-	held atomic.Int64
+	// held is the time before which the service, overloaded, does not want to be asked, told the same as another process says.
+	held, told atomic.Int64
 	// silent counts the timeouts in a row of calls that had a fair chance.
 	silent atomic.Int64
 	// output is how many tokens answers have of late.
