@@ -52,7 +52,7 @@ func (in intake) run(ctx context.Context, answered <-chan struct{}) {
 		if s == nil {
 			return
 		}
-		took, err := in.subscribe(ctx, s, answered)
+		took, err := in.try(ctx, s, answered)
 		if ctx.Err() != nil {
 			return
 		}
@@ -64,11 +64,22 @@ func (in intake) run(ctx context.Context, answered <-chan struct{}) {
 		}
 		in.broker.cfg.OnError(fmt.Errorf("consume %s: %w", in.broker.names.queue(in.queue), err))
 		if errors.Is(err, errUnusable) {
+			in.broker.standing.raiseAlarm()
 			in.broker.examine(ctx, in.queue)
 		}
 		pause(ctx, wait)
 		wait = min(2*wait, longestWait)
 	}
+}
+
+// try subscribes; while there is an alarm it looks at the queue apart before, so that a queue that is unusable does not cost the others their connection.
+func (in intake) try(ctx context.Context, s *session, answered <-chan struct{}) (took bool, err error) {
+	if in.broker.standing.alarmed() {
+		if err := in.broker.probe(ctx, in.queue); err != nil {
+			return false, err
+		}
+	}
+	return in.subscribe(ctx, s, answered)
 }
 
 // subscribe takes messages on one connection until it or its channel ends. It says whether the server let it.
@@ -142,11 +153,11 @@ func (s *subscription) reason() error {
 	}
 }
 
-// subscribe asks for the messages of a queue, which is declared first. One queue is asked for at a time, so that the answer that ends a connection can
-// be told to be the answer to it. errUnusable is given where the queue itself is the reason.
+// subscribe asks for the messages of a queue, which is declared first. One queue is asked for at a time on a connection, so that the answer that ends it
+// can be told to be the answer to that. errUnusable is given where the queue itself is the reason.
 func (b *Broker) subscribe(s *session, q broker.Queue, prefetch int) (*subscription, error) {
-	b.asking.Lock()
-	defer b.asking.Unlock()
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	ch, err := s.channel() // On a connection that does not answer this fails, and the queue is not suspected.
 	if err != nil {
 		return nil, err

@@ -89,9 +89,6 @@ type Broker struct {
 	publishing, consuming *link
 	outlets               map[broker.Queue]*outlet
 
-	// asking is held while a queue is subscribed to, examining while one is looked at; examining before asking.
-	asking, examining sync.Mutex
-
 	// leaving guards ended, after which nobody holds the connections anew.
 	leaving sync.Mutex
 	ended   bool

@@ -25,7 +25,9 @@ const (
 	// repairEvery is the least time between two repairs of a queue by one process.
 	repairEvery = time.Minute
 	// spread is the longest wait before a queue is examined: several processes see the fault at the same moment, and the first mends it for all.
-	spread = time.Second
+	spread = 3 * time.Second
+	// alarmFor is how long after an unusable queue others are suspected: what made one so has mostly made several.
+	alarmFor = time.Minute
 	// settleFor is the pause between the end of a queue and its declaration, in which the server tells the consumers of the old one; see errIdle.
 	settleFor = time.Second
 )
@@ -42,8 +44,6 @@ func suspect(err error) error {
 // examine looks whether a queue that seemed unusable is, on a connection of its own, and repairs it then. Only a queue that fails twice, the second
 // time on a fresh connection that answers otherwise, is deleted and declared anew.
 func (b *Broker) examine(ctx context.Context, q broker.Queue) {
-	b.examining.Lock()
-	defer b.examining.Unlock()
 	pause(ctx, rand.N(spread))
 	if ctx.Err() != nil {
 		return

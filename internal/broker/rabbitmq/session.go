@@ -27,6 +27,8 @@ type session struct {
 	err   error
 	// blocked holds why the server takes no messages, nil while it does.
 	blocked atomic.Pointer[string]
+	// asking is held while a queue is subscribed to.
+	asking sync.Mutex
 	// owned are the goroutines of the session.
 	owned sync.WaitGroup
 }

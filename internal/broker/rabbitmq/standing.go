@@ -19,6 +19,7 @@ type standing struct {
 	why       map[broker.Queue]error
 	told      map[broker.Queue]bool
 	repaired  map[broker.Queue]time.Time
+	alarm     time.Time
 }
 
 func newStanding() *standing {
@@ -57,6 +58,20 @@ func (s *standing) tellOnce(q broker.Queue) bool {
 	told := s.told[q]
 	s.told[q] = true
 	return !told
+}
+
+// raiseAlarm notes that a queue was found unusable.
+func (s *standing) raiseAlarm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alarm = time.Now()
+}
+
+// alarmed says whether one was a moment ago.
+func (s *standing) alarmed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.alarm.IsZero() && time.Since(s.alarm) < alarmFor
 }
 
 // mayRepair says whether a queue may be deleted and declared anew now, and notes that it is. It may once in a while: what is made anew is the weakest
