@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/promptd/promptd/internal/broadcast"
+	"github.com/promptd/promptd/internal/fault"
 )
 
 // NearTTL is how long a process serves an answer from its own memory without asking the shared tier again. It bounds every kind of error between
@@ -59,6 +60,9 @@ type Tiered struct {
 	drops   atomic.Uint64
 	stripes [stripes]stripe
 }
+
+// retryDrop is when a caller may look again whether a drop holds everywhere.
+const retryDrop = 5 * time.Second
 
 // stripes is the number of locks that keys share.
 const stripes = 256
@@ -143,7 +147,7 @@ func (t *Tiered) Put(ctx context.Context, k Key, v []byte, ttl time.Duration, ta
 	return nil
 }
 
-// Drop removes every entry that carries at least one of the tags. The number is a lower bound: what other processes hold is not counted. An error says that
+// Drop removes every entry that carries at least one of the tags. The number is a lower bound: what other processes hold is not counted. A fault says that
 // not all of it holds everywhere yet: in this process it does, and elsewhere it will as soon as the shared tier is back.
 func (t *Tiered) Drop(ctx context.Context, tags ...Tag) (int, error) {
 	if err := ctx.Err(); err != nil {
@@ -161,7 +165,18 @@ func (t *Tiered) Drop(ctx context.Context, tags ...Tag) (int, error) {
 	if len(tags) > 0 {
 		t.counts.Of(tags[0].team).Drops.Add(uint64(n)) //nolint:gosec // A count. All tags of a drop are of one team.
 	}
-	return n, errors.Join(err, untold)
+	if err = errors.Join(err, untold); err != nil {
+		return n, notEverywhere(err)
+	}
+	return n, nil
+}
+
+// notEverywhere is the fault of a drop that others do not know of yet.
+func notEverywhere(cause error) error {
+	f := fault.New(fault.Overloaded, "the answers are dropped in this process; the shared cache can't be reached now, so other processes may serve them for up to %s", NearTTL)
+	f.Remediation = "Nothing need be done: they are dropped everywhere as soon as the shared cache is back. To be sure of it, repeat the request then."
+	f.RetryAfter = retryDrop
+	return f.Because(cause)
 }
 
 // Stats gives what this process did; what is held is what it holds in its memory.

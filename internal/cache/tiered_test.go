@@ -18,6 +18,7 @@ import (
 	"github.com/promptd/promptd/internal/cache/cachetest"
 	"github.com/promptd/promptd/internal/cache/memory"
 	cacheredis "github.com/promptd/promptd/internal/cache/redis"
+	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/redis"
 	"github.com/promptd/promptd/internal/redis/redistest"
 )
@@ -207,7 +208,7 @@ func TestOutage(t *testing.T) {
 				t.Errorf("Put while the server is away = %v, want ErrAway", err)
 			}
 			mustGive(t, one, later, "later")
-			if n, err := one.Drop(t.Context(), cache.SchemaTag("a", "s")); n != 1 || !errors.Is(err, redis.ErrAway) || !errors.Is(err, broadcast.ErrNotTold) {
+			if n, err := one.Drop(t.Context(), cache.SchemaTag("a", "s")); n != 1 || !errors.Is(err, redis.ErrAway) || !errors.Is(err, broadcast.ErrNotTold) || !fault.Is(err, fault.Overloaded) {
 				t.Errorf("Drop while the server is away = %d, %v, want 1 and an error that says that it is", n, err)
 			}
 			mustMiss(t, one, dropped)
