@@ -275,7 +275,7 @@ func TestADeadHostDoesNotHoldUpOthers(t *testing.T) {
 			}
 			return delivery.Answer{Status: 200}, nil
 		})
-		for i := range 500 {
+		for i := range 120 {
 			s.store.Tell(message("acme", i), inline("https://dead.example.com/x"))
 		}
 		var opened atomic.Int64
