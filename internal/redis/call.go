@@ -17,11 +17,12 @@ func (c *Client) Do(ctx context.Context, build func(rueidis.Builder) rueidis.Com
 	if err != nil {
 		return rueidis.NewErrorResult(err)
 	}
-	within, cancel := context.WithTimeout(ctx, c.timeout)
+	limit := c.limit()
+	within, cancel := context.WithTimeout(ctx, limit)
 	begun := time.Now()
 	result := conn.Do(within, build(conn.B()))
 	cancel()
-	if err := c.end(ctx, begun, result.Error()); err != nil {
+	if err := c.end(ctx, begun, limit, result.Error()); err != nil {
 		return rueidis.NewErrorResult(err)
 	}
 	return result
@@ -33,7 +34,8 @@ func (c *Client) DoMulti(ctx context.Context, build func(rueidis.Builder) []ruei
 	if err != nil {
 		return nil, err
 	}
-	within, cancel := context.WithTimeout(ctx, c.timeout)
+	limit := c.limit()
+	within, cancel := context.WithTimeout(ctx, limit)
 	begun := time.Now()
 	results := conn.DoMulti(within, build(conn.B())...)
 	cancel()
@@ -43,7 +45,7 @@ func (c *Client) DoMulti(ctx context.Context, build func(rueidis.Builder) []ruei
 			worst = err
 		}
 	}
-	if err := c.end(ctx, begun, worst); err != nil && (errors.Is(err, ErrAway) || ctx.Err() != nil) {
+	if err := c.end(ctx, begun, limit, worst); err != nil && (errors.Is(err, ErrAway) || ctx.Err() != nil) {
 		return nil, err
 	}
 	return results, nil
@@ -64,11 +66,12 @@ func (c *Client) Run(ctx context.Context, s *Script, keys, args []string) rueidi
 	if err != nil {
 		return rueidis.NewErrorResult(err)
 	}
-	within, cancel := context.WithTimeout(ctx, c.timeout)
+	limit := c.limit()
+	within, cancel := context.WithTimeout(ctx, limit)
 	begun := time.Now()
 	result := s.lua.Exec(within, conn, keys, args)
 	cancel()
-	if err := c.end(ctx, begun, result.Error()); err != nil {
+	if err := c.end(ctx, begun, limit, result.Error()); err != nil {
 		return rueidis.NewErrorResult(err)
 	}
 	return result
@@ -91,8 +94,12 @@ func (c *Client) begin(ctx context.Context) (rueidis.Client, error) {
 	return *c.conn.Load(), nil
 }
 
+// limit is how long a call may take: the whole timeout, and half as long after each failure in a row, so that a request that makes several calls loses less
+// than two timeouts to a server that has just gone away.
+func (c *Client) limit() time.Duration { return c.timeout >> min(c.breaker.streak.Load(), mostStreak) }
+
 // end judges how a call went, and gives the error that its caller sees. The server's answer that there is nothing is no error here.
-func (c *Client) end(ctx context.Context, begun time.Time, err error) error {
+func (c *Client) end(ctx context.Context, begun time.Time, limit time.Duration, err error) error {
 	c.inFlight.Add(-1)
 	c.figures.calls.Add(1)
 	if err == nil || rueidis.IsRedisNil(err) {
@@ -105,14 +112,14 @@ func (c *Client) end(ctx context.Context, begun time.Time, err error) error {
 	}
 	if gone := ended(ctx); gone != nil {
 		// The caller went away, which says nothing of the server; unless the server had time enough.
-		if errors.Is(gone, context.DeadlineExceeded) && time.Since(begun) >= c.timeout/2 {
+		if errors.Is(gone, context.DeadlineExceeded) && time.Since(begun) >= limit/2 {
 			c.failed()
 		}
 		return gone
 	}
 	c.failed()
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: no answer within %s", ErrAway, c.timeout)
+		return fmt.Errorf("%w: no answer within %s", ErrAway, limit)
 	}
 	return fmt.Errorf("%w: %w", ErrAway, err)
 }

@@ -206,6 +206,48 @@ func TestPausedServerHoldsUpABoundedNumberOfCalls(t *testing.T) {
 	}
 }
 
+// TestSlowServerIsNotAsked: one that answers, but later than a request can wait, is away as well, also where few ask it.
+func TestSlowServerIsNotAsked(t *testing.T) {
+	t.Parallel()
+	proxy := redistest.NewProxy(t, redistest.Start(t).Server)
+	c := proxy.OpenWith(t, redis.Options{Timeout: 200 * time.Millisecond})
+	proxy.Slow(300 * time.Millisecond)
+	redistest.Wait(t, "nobody waits for it", func() bool { return !c.Ready() })
+	if _, err := get(c, t.Context(), "x"); !errors.Is(err, redis.ErrAway) {
+		t.Errorf("call of a slow server = %v, want ErrAway", err)
+	}
+	proxy.Slow(0)
+	redistest.Wait(t, "it is asked again", func() bool { return c.Ready() && set(c, t.Context(), "x", "v") == nil })
+}
+
+// TestClusterThatLosesAServer: without a replica the cluster answers no key then; calls fail at once, and all is well when the server is back.
+func TestClusterThatLosesAServer(t *testing.T) {
+	t.Parallel()
+	servers := redistest.StartCluster(t)
+	c := servers[0].OpenWith(t, redis.Options{Timeout: 200 * time.Millisecond})
+	all := func() error {
+		for n := range 50 {
+			if err := set(c, t.Context(), c.Key(fmt.Sprint(n), "x"), "v"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	redistest.Wait(t, "every key is answered", func() bool { return all() == nil })
+	for name, way := range map[string]struct{ take, give func(*redistest.Process) }{
+		"killed": {(*redistest.Process).Kill, (*redistest.Process).Begin},
+		"paused": {(*redistest.Process).Pause, (*redistest.Process).Resume},
+	} {
+		way.take(servers[1])
+		redistest.Wait(t, "the cluster is known to be away: "+name, func() bool { return all() != nil && !c.Ready() })
+		if err := all(); !errors.Is(err, redis.ErrAway) {
+			t.Errorf("%s: calls fail with %v, want ErrAway", name, err)
+		}
+		way.give(servers[1])
+		redistest.Wait(t, "every key is answered again: "+name, func() bool { return all() == nil && c.Ready() })
+	}
+}
+
 // TestIdleClientNoticesAnOutage: nobody asks anything, and the state still says how things stand.
 func TestIdleClientNoticesAnOutage(t *testing.T) {
 	t.Parallel()

@@ -123,23 +123,26 @@ func (p *prober) back() {
 	p.watchers.set(State{Ready: true, Since: now})
 }
 
-// probe asks the server twice for a small write: once with time enough to connect, then with the time that a request has.
+// probe asks the server for a small write, in the time that a request has. One that is away is asked twice, first with time enough to connect.
 func (p *prober) probe(ctx context.Context) error {
 	conn, err := p.connect()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
-	for _, limit := range []time.Duration{dialTimeout, p.timeout} {
-		within, cancel := context.WithTimeout(ctx, limit)
-		results := conn.DoMulti(within, p.probes(conn.B())...)
-		cancel()
-		for _, r := range results {
-			if err := r.Error(); err != nil && unavailable(err) {
-				return fmt.Errorf("%w: %w", ErrAway, err)
-			}
+	if !p.ready {
+		if err := p.ask(ctx, conn, dialTimeout); err != nil {
+			return err
 		}
-		if p.ready {
-			break // The connection stands; the next call would be the same again.
+	}
+	return p.ask(ctx, conn, p.timeout)
+}
+
+func (p *prober) ask(ctx context.Context, conn rueidis.Client, limit time.Duration) error {
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for _, r := range conn.DoMulti(within, p.probes(conn.B())...) {
+		if err := r.Error(); err != nil && unavailable(err) {
+			return fmt.Errorf("%w: no answer to a probe within %s: %w", ErrAway, limit, err)
 		}
 	}
 	return nil

@@ -6,7 +6,8 @@
 //
 // The main type is [Client]. [Open] never fails because the server is away: the client goes on trying by itself, and says in [Client.State] how things
 // stand. While it is not ready every call fails at once with [ErrAway]. A call that gets no answer within [Options.Timeout] fails with ErrAway too; after
-// three of these in a row the client is not ready any more, so that a request loses that time once and not each time. One goroutine, begun by Open and
+// three of these in a row, of which the second may take half as long and the third a quarter, the client is not ready any more: that is all that a request
+// loses. One goroutine, begun by Open and
 // waited for by [Client.Close], probes the server, also while nobody asks anything.
 //
 // One connection carries the commands of all callers to one server, in order (the library pipelines by itself): so an answered probe says that what
@@ -42,7 +43,7 @@ const (
 	// dialTimeout bounds a connection being made, TLS and authentication included: a probe waits that long, requests never do.
 	dialTimeout = time.Second
 	// firstWait is how long Open waits for the first answer, so that a server that is there is used from the first request on.
-	firstWait = 500 * time.Millisecond
+	firstWait = 250 * time.Millisecond
 	// mostInFlight bounds the calls that wait for an answer. Beyond it calls fail at once; it is half of the library's queue, whose callers would wait
 	// without a limit once it is full.
 	mostInFlight = 512

@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -41,6 +43,46 @@ func Start(tb testing.TB, options ...string) *Process {
 	return p
 }
 
+// StartCluster begins a cluster of three masters without replicas, and gives its servers. Every one of them names the whole cluster.
+func StartCluster(tb testing.TB) []*Process {
+	tb.Helper()
+	const masters, slots = 3, 16384
+	all := make([]*Process, masters)
+	var addresses []string
+	for n := range all {
+		all[n] = Start(tb, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(free(tb)), "--cluster-node-timeout", "1000")
+		addresses = append(addresses, "127.0.0.1:"+strconv.Itoa(all[n].port))
+	}
+	bus := func(p *Process) string { return p.args[slices.Index(p.args, "--cluster-port")+1] }
+	for n, p := range all {
+		p.URL = "redis+cluster://" + strings.Join(addresses, ",")
+		p.command("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(n*slots/masters), strconv.Itoa((n+1)*slots/masters-1))
+		p.command("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(n+1))
+		all[0].command("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(p.port), bus(p))
+	}
+	for _, p := range all {
+		Wait(tb, "the cluster is complete", func() bool {
+			info := p.command("CLUSTER", "INFO")
+			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3")
+		})
+	}
+	return all
+}
+
+// command runs a command on this server, whatever it answers.
+func (p *Process) command(words ...string) string {
+	c, err := p.dial()
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	text, err := c.Do(context.Background(), c.B().Arbitrary(words...).Build()).ToString()
+	if err != nil {
+		p.tb.Logf("%s: %v", strings.Join(words, " "), err)
+	}
+	return text
+}
+
 // free gives a port that nobody listens on now.
 func free(tb testing.TB) int {
 	tb.Helper()
@@ -68,10 +110,14 @@ func (p *Process) Begin() {
 	Wait(p.tb, "redis-server answers", p.answers)
 }
 
-func (p *Process) answers() bool {
-	c, err := rueidis.NewClient(rueidis.ClientOption{
+func (p *Process) dial() (rueidis.Client, error) {
+	return rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))}, ForceSingleClient: true, DisableCache: true, PipelineMultiplex: -1,
 	})
+}
+
+func (p *Process) answers() bool {
+	c, err := p.dial()
 	if err != nil {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/promptd/promptd/internal/redis"
 )
@@ -20,6 +21,7 @@ type Proxy struct {
 	mu sync.Mutex
 
 	cut   bool
+	delay time.Duration
 	conns map[net.Conn]struct{}
 }
 
@@ -71,6 +73,19 @@ func (p *Proxy) Mend() {
 	p.cut = false
 }
 
+// Slow has every answer wait for a time; 0 is as it was.
+func (p *Proxy) Slow(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+func (p *Proxy) slowness() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delay
+}
+
 // keep notes a connection to be cut, and says whether it may stand.
 func (p *Proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
@@ -97,7 +112,19 @@ func (p *Proxy) serve(client net.Conn) {
 		_, _ = io.Copy(server, client) // Either end may go at any time.
 		server.Close()
 	})
-	_, _ = io.Copy(client, server)
+	p.answers(client, server)
 	client.Close()
 	wg.Wait()
+}
+
+// answers passes on what the server says, as late as it is to be.
+func (p *Proxy) answers(client io.Writer, server io.Reader) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := server.Read(buffer)
+		<-time.After(p.slowness())
+		if _, gone := client.Write(buffer[:n]); err != nil || gone != nil {
+			return
+		}
+	}
 }
