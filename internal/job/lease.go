@@ -11,8 +11,12 @@ import (
 // DefaultLease is how long a worker may be silent before its items are taken again.
 const DefaultLease = 30 * time.Second
 
-// beats is how often in the time of a lease all of them are renewed: two may fail.
-const beats = 3
+const (
+	// beats is how often in the time of a lease all of them are renewed: two may fail.
+	beats = 3
+	// early is the part of a lease that work stops before its end, so that it has stopped when somebody else begins: a second of the usual lease.
+	early = 30
+)
 
 // leases are those that a worker holds. One heartbeat renews them all.
 type leases struct {
@@ -34,7 +38,7 @@ type hold struct {
 	work   context.Context //nolint:containedctx // It is that of the work.
 	cancel context.CancelCauseFunc
 	stop   context.CancelCauseFunc
-	// timer ends the context when the lease is over by the monotonic clock of this process. The store's lease ends later: it began when the call was on its way.
+	// timer ends the context shortly before the lease is over by the monotonic clock of this process. The store's lease ends later: it began when the call was on its way.
 	timer *time.Timer
 }
 
@@ -47,7 +51,7 @@ func (l *leases) take(ctx context.Context, lease Lease, begun time.Time) *hold {
 	h := &hold{lease: lease}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)
 	h.work, h.stop = context.WithCancelCause(h.ctx)
-	h.timer = time.AfterFunc(time.Until(begun.Add(l.lease)), func() { l.lose(lease, errNotRenewed) })
+	h.timer = time.AfterFunc(l.left(begun), func() { l.lose(lease, errNotRenewed) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held[lease] = h
@@ -55,6 +59,11 @@ func (l *leases) take(ctx context.Context, lease Lease, begun time.Time) *hold {
 		h.stop(errEnding)
 	}
 	return h
+}
+
+// left is how long work may go on under a lease that was given by a call that began at a time.
+func (l *leases) left(begun time.Time) time.Duration {
+	return time.Until(begun.Add(l.lease - l.lease/early))
 }
 
 var errNotRenewed = fmt.Errorf("%w: the store did not renew it in time", ErrLeaseLost)
@@ -151,7 +160,7 @@ func (l *leases) renew(ctx context.Context) {
 	for _, lease := range lost {
 		l.lose(lease, ErrLeaseLost)
 	}
-	left := time.Until(begun.Add(l.lease))
+	left := l.left(begun)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, lease := range list {
