@@ -91,7 +91,7 @@ func TestImportsGoDown(t *testing.T) {
 
 // backends are folders whose packages are chosen by the wiring: nobody else knows them.
 func backends() []string {
-	return []string{"internal/store/", "internal/cache/", "internal/limit/", "internal/broadcast/", "internal/broker/", "internal/dialect/"}
+	return []string{"internal/store/", "internal/cache/", "internal/limit/", "internal/broadcast/", "internal/broker/", "internal/provider/board/", "internal/dialect/"}
 }
 
 // parts are folders below a backend's that are no backends.
