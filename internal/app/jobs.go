@@ -80,10 +80,11 @@ func (a *App) work(c *config.Config, newID func() string, targets job.Targets, o
 		finisher := job.NewFinisher(job.FinisherConfig{
 			Queue: a.db.jobs, Bell: bell, Patience: c.Jobs.Lease, Over: over, Meter: seen, OnError: a.complain("the end of a prompt of a job could not be written yet"),
 		})
+		prompts := job.NewPrompts(job.PromptsConfig{Callers: a.verifier, Pipeline: a.pipe, Defaults: defaults, Trace: a.traceItem})
+		rules := job.Rules{Worker: holder, MostAttempts: c.Jobs.MaxAttempts}
 		worker = job.NewWorker(job.WorkerConfig{
 			Queue: a.db.jobs, Finisher: finisher, Broker: queue, Slots: c.Jobs.Concurrency, Lease: c.Jobs.Lease, Meter: seen, OnError: a.complain("work on jobs is in trouble"),
-			Doer:  job.NewPrompts(job.PromptsConfig{Callers: a.verifier, Pipeline: a.pipe, Defaults: defaults, Trace: a.traceItem}),
-			Rules: job.Rules{Worker: holder, MostAttempts: c.Jobs.MaxAttempts},
+			Doer: prompts, Rules: rules, Deferrer: a.offPeak(holder, finisher, prompts, rules),
 		})
 		a.front("worker", worker.Run)
 		reaper := job.NewReaper(job.ReaperConfig{

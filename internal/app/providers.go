@@ -39,7 +39,7 @@ func accountOf(p *config.Provider) provider.Account {
 	a := provider.Account{
 		Name: p.Name, Dialect: d, BaseURL: addressOf(p), Header: headersOf(p), Timeout: p.Timeout, FirstByteTimeout: p.FirstByteTimeout,
 		MaxConcurrency: p.MaxConcurrency, Credentials: credentialsOf(p), Limits: provider.Limits{RPM: p.Limits.RPM, TPM: p.Limits.TPM},
-		Weight: p.Weight, Region: p.Region,
+		Weight: p.Weight, Region: p.Region, Batches: p.Service.Batches,
 	}
 	for i := range p.Models {
 		m := modelOf(p, &p.Models[i])
@@ -72,6 +72,9 @@ func modelOf(p *config.Provider, m *config.Model) provider.Model {
 		Logprobs: p.Service.Logprobs && !facts.Reasoning,
 		Small:    facts.ContextWindow > 0 && facts.ContextWindow <= smallContext,
 	}}
+	if facts.Price != nil {
+		made.Batch = provider.ListPrice(facts.Price.Batch)
+	}
 	for _, name := range m.Modes {
 		made.Capability.Modes = append(made.Capability.Modes, lowering.Mode(name))
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/promptd/promptd/internal/bulk"
 	"github.com/promptd/promptd/internal/config"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/idempotency"
@@ -32,6 +33,7 @@ type kept struct {
 	templates   shelf.Store
 	deliveries  deliveries
 	jobs        job.Store
+	batches     bulk.Store
 	// states gives the key that seals what requests go on with, the same for every process on the store.
 	states func(context.Context) ([]byte, error)
 	// run is the store's owner, nil where it has none.
@@ -84,7 +86,7 @@ func openSQLite(ctx context.Context, c *config.Config, m *observe.Metrics) (*kep
 	}
 	return &kept{
 		keys: db.Keys(), teams: db.Teams(), idempotency: db.Idempotency(), history: db.History(), budgets: db.Budgets(), learned: db.Learned(),
-		schemas: db.Schemas(), templates: db.Templates(), deliveries: db.Deliveries(), jobs: db.Jobs(),
+		schemas: db.Schemas(), templates: db.Templates(), deliveries: db.Deliveries(), jobs: db.Jobs(), batches: db.Batches(),
 		states: func(context.Context) ([]byte, error) { return stateKey(c.DataDir) },
 		ping:   db.Ping, close: db.Close,
 	}, nil

@@ -56,6 +56,8 @@ type Service struct {
 	Deviations []string `yaml:"deviations"`
 	// Logprobs says that token log-probabilities are given when asked for; services that do not document them may refuse the request.
 	Logprobs bool `yaml:"logprobs"`
+	// Batches says that the service has the batch API of its dialect.
+	Batches bool `yaml:"batches"`
 	// Key says whether a key is required or optional.
 	Key string `yaml:"key"`
 }

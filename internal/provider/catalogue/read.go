@@ -48,7 +48,7 @@ func (s *Service) set(key, value string) error {
 		"auth_header": &s.AuthHeader, "auth": &s.Auth, "profile": &s.Profile,
 	}
 	lists := map[string]*[]string{"also": &s.Also, "variables": &s.Variables, "parts": &s.Parts, "modes": &s.Modes, "deviations": &s.Deviations}
-	switches := map[string]*bool{"logprobs": &s.Logprobs, "any_model": &s.AnyModel}
+	switches := map[string]*bool{"logprobs": &s.Logprobs, "any_model": &s.AnyModel, "batches": &s.Batches}
 	var err error
 	switch {
 	case texts[key] != nil:
