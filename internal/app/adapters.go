@@ -79,7 +79,7 @@ func Adapters() config.Adapters {
 		Caches:     []string{"memory"},
 		Brokers:    brokers,
 		Inert: []string{
-			"state.url", "webhooks.allow_private_networks", "webhooks.max_age", "limits.upload_bytes",
+			"state.url", "limits.upload_bytes",
 		},
 	}
 }

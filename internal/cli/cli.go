@@ -124,6 +124,8 @@ func rootCommand(env *Env) *cobra.Command {
 		usageCommand(env),
 		cacheCommand(env),
 		requestsCommand(env),
+		webhooksCommand(env),
+		deliveriesCommand(env),
 		localCommand(env),
 		checkCommand(env),
 		doctorCommand(env),

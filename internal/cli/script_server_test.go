@@ -25,9 +25,10 @@ import (
 //	server [ARGUMENT …]          promptd serve on a free port until the script ends; $PROMPTD_SERVER is its address
 //	stop                         SIGTERM to it; it must end with 0
 //	usekey                       takes $PROMPTD_API_KEY and $KEY_ID out of the last command's JSON
+//	useid NAME                   takes $NAME out of the id of the last command's JSON
 func serverCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"provider": scriptProvider, "server": scriptServer, "stop": scriptStop, "usekey": scriptUseKey,
+		"provider": scriptProvider, "server": scriptServer, "stop": scriptStop, "usekey": scriptUseKey, "useid": scriptUseID,
 	}
 }
 
@@ -132,4 +133,13 @@ func scriptUseKey(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	ts.Setenv("PROMPTD_API_KEY", made.Key)
 	ts.Setenv("KEY_ID", made.ID)
+}
+
+func scriptUseID(ts *testscript.TestScript, _ bool, args []string) {
+	var made struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &made))
+	if len(args) != 1 || made.ID == "" {
+		ts.Fatalf("usage: useid NAME, after a command that shows an id")
+	}
+	ts.Setenv(args[0], made.ID)
 }
