@@ -119,6 +119,7 @@ func rootCommand(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		serveCommand(env),
+		workerCommand(env),
 		keysCommand(env),
 		analyzeCommand(env),
 		usageCommand(env),

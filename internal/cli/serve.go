@@ -41,6 +41,24 @@ func serveCommand(env *Env) *cobra.Command {
 	return cmd
 }
 
+func workerCommand(env *Env) *cobra.Command {
+	s := &service{env: env, settings: settings{env: env, roles: "worker"}}
+	cmd := &cobra.Command{
+		Use: "worker", Short: "Run a worker alone", Args: cobra.NoArgs,
+		Long: "Work on jobs and send webhooks, and serve no API: the same as serve with roles: [worker]. Several workers share a PostgreSQL database; start as many as\n" +
+			"the work needs, and end them as you like: what one leaves, another takes. Health and metrics are on admin_listen, and on listen with a key of scope metrics.\n" +
+			"SIGTERM takes no more work, lets what is under way finish, gives the rest back and ends.",
+		Example: strings.Join([]string{
+			"  promptd worker --config promptd.yaml",
+			"  promptd worker --config promptd.yaml --listen 127.0.0.1:8421",
+		}, "\n"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
+	}
+	s.settings.flags(cmd)
+	cmd.Flags().StringVar(&s.settings.listen, "listen", "", "address of health and metrics (listen)")
+	return cmd
+}
+
 func (s *service) run(ctx context.Context) error {
 	loaded, err := s.settings.load()
 	if err != nil {
@@ -67,6 +85,10 @@ func (s *service) run(ctx context.Context) error {
 // greet tells people what to do next; scripts read the log.
 func (s *service) greet(program *app.App, loaded *config.Loaded) {
 	w := s.env.Stderr
+	if s.settings.roles != "" {
+		fmt.Fprintf(w, "promptd works on jobs; health is at %s/v1/health\n", program.URL())
+		return
+	}
 	fmt.Fprintf(w, "promptd serves %s, docs at %s/docs\n", program.URL(), program.URL())
 	if loaded.Config.Auth.Mode == "none" {
 		fmt.Fprintln(w, "WARNING: auth.mode is none: everybody who reaches this address may call, without a key")

@@ -17,6 +17,8 @@ type settings struct {
 	file   string
 	listen string
 	dir    string
+	// roles are those of a command that stands for them.
+	roles string
 }
 
 // flags adds --config and --data-dir.
@@ -28,7 +30,7 @@ func (s *settings) flags(cmd *cobra.Command) {
 // options are how the configuration is read, now and at a reload.
 func (s *settings) options() config.Options {
 	o := config.Options{File: s.file, Environ: s.env.Environ, Adapters: app.Adapters()}
-	for _, f := range []config.Flag{{Name: "--listen", Path: "listen", Value: s.listen}, {Name: "--data-dir", Path: "data_dir", Value: s.dir}} {
+	for _, f := range []config.Flag{{Name: "--listen", Path: "listen", Value: s.listen}, {Name: "--data-dir", Path: "data_dir", Value: s.dir}, {Name: "worker", Path: "roles", Value: s.roles}} {
 		if f.Value != "" {
 			o.Flags = append(o.Flags, f)
 		}
