@@ -122,6 +122,7 @@ func tags() []*huma.Tag {
 		{Name: "openai", Description: "For programs that speak OpenAI's API."},
 		{Name: "schemas", Description: "Schemas with a name, in immutable versions; and what a schema is like, before a model sees it."},
 		{Name: "templates", Description: "Prompts with typed parameters, in immutable versions, with their schema and their tests."},
+		{Name: "jobs", Description: "Prompts that are answered later."},
 		{Name: "webhooks", Description: "Who is told of what has happened, and whether it was."},
 		{Name: "history", Description: "What was asked, what came of it, and what it cost."},
 		{Name: "providers", Description: "Whom promptd can ask, what they can do, and what they cost."},
@@ -172,7 +173,7 @@ func (d *documenter) components() *huma.Components {
 func inputs() []string {
 	return []string{
 		"AnalyzeRequest", "Options", "Message", "TextPart", "ImagePart", "ImageURL", "CreateKeyRequest", "RotateKeyRequest", "CheckSchemaRequest", "PublishSchemaRequest",
-		"CompareSchemaRequest", "ChangeSchemaRequest", "NoFields",
+		"CompareSchemaRequest", "ChangeSchemaRequest", "NoFields", "JobRequest", "JobWebhook",
 	}
 }
 

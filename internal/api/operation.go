@@ -34,6 +34,8 @@ type operation struct {
 type input struct {
 	of       reflect.Type
 	optional bool
+	// lines says that JSON in lines is taken too.
+	lines    bool
 	text     string
 	examples map[string]*huma.Example
 }
@@ -159,6 +161,9 @@ func (d *documenter) operation(r *route) *huma.Operation {
 		o.RequestBody = &huma.RequestBody{
 			Description: in.text, Required: !in.optional,
 			Content: map[string]*huma.MediaType{mediaJSON: {Schema: d.schema(in.of), Examples: in.examples}},
+		}
+		if in.lines {
+			o.RequestBody.Content[mediaLines] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 		}
 	}
 	for _, a := range r.doc.answers {

@@ -13,6 +13,7 @@ import (
 	"github.com/promptd/promptd/internal/cache"
 	"github.com/promptd/promptd/internal/delivery"
 	"github.com/promptd/promptd/internal/idempotency"
+	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/pipeline"
@@ -82,6 +83,7 @@ type Deps struct {
 	Keys        *key.Issuer
 	Teams       *key.TeamKeeper
 	Webhooks    *delivery.Hooks
+	Jobs        *job.Service
 	Verifier    Verifier
 	History     History
 	Recorded    Flusher
@@ -102,6 +104,8 @@ type Deps struct {
 type Settings struct {
 	// BodyBytes is limits.body_bytes.
 	BodyBytes int64
+	// UploadBytes is limits.upload_bytes.
+	UploadBytes int64
 	// SchemaBytes is limits.schema_bytes.
 	SchemaBytes int
 	// Origins is cors.origins.

@@ -85,7 +85,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 		f(&want)
 	}
 	w := &world{tb: tb, dir: tb.TempDir(), alerted: &alerted{}, logs: &syncBuffer{}, visits: &visits{}, settings: &atomic.Pointer[api.Settings]{}, sick: &atomic.Bool{}, exploding: &atomic.Bool{}}
-	w.settings.Store(&api.Settings{BodyBytes: 1 << 20, SchemaBytes: 256 << 10, Defaults: prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}})
+	w.settings.Store(&api.Settings{BodyBytes: 1 << 20, UploadBytes: 4 << 20, SchemaBytes: 256 << 10, Defaults: prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}})
 	must := func(err error) {
 		tb.Helper()
 		if err != nil {
@@ -175,7 +175,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			Settings: func() pipeline.Settings {
 				return pipeline.Settings{StorePrompts: true, Backoff: provider.Backoff{Base: want.backoff, Cap: want.backoff}}
 			},
-		}), Pool: pool, Learned: learned, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Teams: &key.TeamKeeper{Store: w.db.Teams(), Changed: verifier.Refresh}, Webhooks: w.hooks(), Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
+		}), Pool: pool, Learned: learned, Schemas: w.schemas, Templates: w.library, Keys: w.keys, Teams: &key.TeamKeeper{Store: w.db.Teams(), Changed: verifier.Refresh}, Webhooks: w.hooks(), Jobs: w.jobs(pipe, verifier), Verifier: verifier, History: w.db.History(), Recorded: w.history, Cache: answers, Limiter: limiter, Door: w.door,
 		Idempotency: idempotency.New(w.db.Idempotency(), idempotency.Config{}), Watch: w.visits,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

@@ -79,7 +79,7 @@ func Adapters() config.Adapters {
 		Caches:     []string{"memory"},
 		Brokers:    brokers,
 		Inert: []string{
-			"state.url", "limits.upload_bytes",
+			"state.url",
 		},
 	}
 }

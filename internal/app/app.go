@@ -99,7 +99,7 @@ func settingsOf(c *config.Config) *settings {
 			Strategy: c.Routing.Strategy, HedgeAfter: c.Routing.HedgeAfter,
 		},
 		api: api.Settings{
-			BodyBytes: int64(c.Limits.BodyBytes), SchemaBytes: int(c.Limits.SchemaBytes), Origins: c.CORS.Origins, Anyone: c.Auth.Mode == "none",
+			BodyBytes: int64(c.Limits.BodyBytes), UploadBytes: int64(c.Limits.UploadBytes), SchemaBytes: int(c.Limits.SchemaBytes), Origins: c.CORS.Origins, Anyone: c.Auth.Mode == "none",
 			Defaults: prompt.Defaults{CacheTTL: c.Cache.TTL, MaxAttempts: c.Routing.Retries.MaxAttempts},
 		},
 	}
@@ -211,7 +211,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 
 	if a.server, err = api.New(api.Deps{
 		Pipeline: a.pipe, Relay: a.relay(history, newID), Pool: a.pool, Learned: a.learned, Schemas: schemas, Templates: templates, Keys: &key.Issuer{Store: a.db.keys, Changed: a.verifier.Refresh}, Teams: &key.TeamKeeper{Store: a.db.teams, Changed: a.verifier.Refresh}, Verifier: a.verifier, History: a.db.history, Recorded: history,
-		Cache: answers, Limiter: counted, Door: a.door, Idempotency: once, Watch: watch{a.seen}, Metrics: a.seen.Metrics.Handler(),
+		Webhooks: hooks, Jobs: a.jobs, Cache: answers, Limiter: counted, Door: a.door, Idempotency: once, Watch: watch{a.seen}, Metrics: a.seen.Metrics.Handler(),
 		Checks: a.checks(), Log: a.log, NewID: newID, Settings: func() api.Settings { return a.settings.Load().api }, Version: env.Version,
 	}); err != nil {
 		return nil, err

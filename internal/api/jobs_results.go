@@ -1,0 +1,159 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/job"
+	"github.com/promptd/promptd/internal/key"
+)
+
+// mediaLines is JSON in lines.
+const mediaLines = "application/x-ndjson"
+
+// wantedResults is what GET /v1/jobs/{id}/results is asked for.
+type wantedResults struct {
+	byEnd, follow bool
+	after         int
+}
+
+// jobResults is GET /v1/jobs/{id}/results: what has ended so far, a line each; with follow all of it, as it ends.
+func (s *Server) jobResults(c *call) error {
+	q := c.query()
+	w := wantedResults{byEnd: q.enum("order", "number", "completed") == "completed", follow: q.flag("follow"), after: q.number("after", 0, 0, job.MostItems)}
+	if _, given := c.r.URL.Query()["order"]; given && w.follow && !w.byEnd {
+		q.fault("order", "exclusive", "what is followed comes in the order of its end", "Send order=completed, or leave it out.")
+	}
+	if err := q.done(); err != nil {
+		return err
+	}
+	w.byEnd = w.byEnd || w.follow
+	reach := key.OfTeam(c.caller.Team)
+	j, _, err := s.deps.Jobs.Job(c.r.Context(), reach, c.jobID())
+	if err == nil {
+		err = stillKept(&j)
+	}
+	if err != nil {
+		return err
+	}
+	out := c.openLines()
+	defer out.close()
+	ctx := c.r.Context()
+	if !w.follow {
+		_, err = s.writeResults(ctx, out, reach, &j, w)
+	} else {
+		err = s.followResults(ctx, out, reach, &j, w)
+	}
+	if err != nil && ctx.Err() == nil {
+		_ = out.line(c.lineOf(err)) //nolint:errcheck // It goes out with the rest, to whoever is there.
+	}
+	return nil
+}
+
+// writeResults writes what has ended behind w.after, and gives the next place.
+func (s *Server) writeResults(ctx context.Context, out *lineWriter, reach key.Reach, j *job.Job, w wantedResults) (int, error) {
+	var line []byte
+	for item, err := range s.deps.Jobs.Results(ctx, reach, j.ID, w.byEnd, w.after) {
+		if err != nil {
+			return w.after, err
+		}
+		line = append(item.AppendLine(line[:0]), '\n')
+		if err := out.line(line); err != nil {
+			return w.after, err
+		}
+		if w.after = item.N + 1; w.byEnd {
+			w.after = item.Seq
+		}
+	}
+	return w.after, out.flush()
+}
+
+// followResults writes what ends until the job is over.
+func (s *Server) followResults(ctx context.Context, out *lineWriter, reach key.Reach, j *job.Job, w wantedResults) error {
+	for now, err := range s.deps.Jobs.Watch(ctx, reach, j.ID) {
+		if err != nil {
+			return err
+		}
+		if w.after, err = s.writeResults(ctx, out, reach, &now, w); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// lineOf is the last line of results that could not be read to their end: a problem document under error, and no id.
+func (c *call) lineOf(err error) []byte {
+	_, problem := c.errorBody(fault.Of(err), nil)
+	line := append([]byte(`{"error":`), trimmed(problem)...)
+	return append(line, '}', '\n')
+}
+
+// lineWriter writes lines of JSON. Whoever does not read holds no place for ever.
+type lineWriter struct {
+	w   http.ResponseWriter
+	out *http.ResponseController
+	buf []byte
+}
+
+// linesAtOnce is how much is gathered before it is sent, in bytes.
+const linesAtOnce = 32 << 10
+
+func (c *call) openLines() *lineWriter {
+	h := c.w.Header()
+	h.Set("Content-Type", mediaLines)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold the lines back.
+	c.answersRequestID()
+	c.w.WriteHeader(http.StatusOK)
+	return &lineWriter{w: c.w, out: http.NewResponseController(c.w)}
+}
+
+func (l *lineWriter) line(b []byte) error {
+	if l.buf = append(l.buf, b...); len(l.buf) < linesAtOnce {
+		return nil
+	}
+	return l.flush()
+}
+
+// flush sends what was gathered.
+func (l *lineWriter) flush() error {
+	_ = l.out.SetWriteDeadline(time.Now().Add(patience)) //nolint:errcheck // Writers without deadlines are those of tests.
+	_, err := l.w.Write(l.buf)
+	l.buf = l.buf[:0]
+	if err == nil {
+		err = l.out.Flush()
+	}
+	return err
+}
+
+func (l *lineWriter) close() {
+	_ = l.flush()                           //nolint:errcheck // A caller that has gone gets nothing.
+	_ = l.out.SetWriteDeadline(time.Time{}) //nolint:errcheck // The connection's next request begins without one.
+}
+
+// jobEvents is GET /v1/jobs/{id}/events: progress events with the job as it is, then result with the job as GET /v1/jobs/{id} shows it.
+func (s *Server) jobEvents(c *call) error {
+	reach, ctx := key.OfTeam(c.caller.Team), c.r.Context()
+	for j, err := range s.deps.Jobs.Watch(ctx, reach, c.jobID()) {
+		if err != nil {
+			return err // Before the first event it is an answer with its status; behind it the last event.
+		}
+		if c.stream == nil {
+			c.openStream()
+		}
+		if !j.State.Final() {
+			if err := c.stream.send("progress", j.Append(nil, nil)); err != nil {
+				return nil
+			}
+			continue
+		}
+		whole, only, err := s.deps.Jobs.Job(ctx, reach, j.ID)
+		if err != nil {
+			return err
+		}
+		return c.stream.send("result", whole.Append(nil, only))
+	}
+	return nil
+}
