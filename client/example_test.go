@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/promptd/promptd/client"
 )
@@ -44,4 +48,36 @@ func ExampleClient_Analyze() {
 	}
 	fmt.Println(order.Amount, order.Item)
 	// Output: 3 paint
+}
+
+// A receiver verifies the body as it came, and handles each webhook-id once.
+func ExampleVerifyWebhook() {
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	done := map[string]bool{}
+	hook := func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20))
+		if err != nil {
+			http.Error(w, "the body could not be read", http.StatusBadRequest)
+			return
+		}
+		event, err := client.VerifyWebhook(secret, r.Header, body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if !done[event.ID] {
+			done[event.ID] = true // In a real receiver: kept with what is done of it, in one transaction.
+			fmt.Println(event.Type)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+
+	forged := httptest.NewRequest(http.MethodPost, "/hooks", strings.NewReader(`{"type":"job.completed"}`))
+	forged.Header.Set("Webhook-Id", "msg_1")
+	forged.Header.Set("Webhook-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
+	forged.Header.Set("Webhook-Signature", "v1,Zm9yZ2Vk")
+	answer := httptest.NewRecorder()
+	hook(answer, forged)
+	fmt.Println(answer.Code)
+	// Output: 400
 }
