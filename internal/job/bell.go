@@ -5,8 +5,8 @@ import "sync"
 // Note says that something became of a job.
 type Note struct {
 	Job ID
-	// Final says that it is over: what is done for it can stop.
-	Final bool
+	// Final says that it is over, and Stop that work for it may be under way that nobody wants any more.
+	Final, Stop bool
 }
 
 // Bell tells those in this process who wait for a job that something became of it. What it tells is a hint: who listens looks into the store. It is safe for

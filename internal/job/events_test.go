@@ -3,12 +3,15 @@ package job_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/promptd/promptd/internal/broadcast"
+	"github.com/promptd/promptd/internal/broadcast/memory"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
@@ -254,6 +257,44 @@ func TestResultsAreReadInPages(t *testing.T) {
 			if len(seen) != 650 {
 				t.Errorf("by end %t: %d results", byEnd, len(seen))
 			}
+		}
+	})
+}
+
+// TestWorkInOtherProcessesStops: a job that is cancelled in one process, and not what was begun of it again.
+func TestWorkInOtherProcessesStops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, all, here := newWorld(t), &memory.Broadcaster{}, &job.Bell{}
+		defer job.Share(w.bell, all, func(err error) { t.Error(err) })()
+		defer job.Share(here, all, func(err error) { t.Error(err) })()
+		var stopped atomic.Int32
+		do := func(ctx context.Context, _ *job.Work) ([]byte, error) {
+			<-ctx.Done()
+			stopped.Add(1)
+			return nil, context.Cause(ctx)
+		}
+		defer run(t, w.worker("a", do, nil).Run)()
+		id := w.submit(4, nil)
+		time.Sleep(3 * time.Second)
+		s := job.NewService(job.Config{Store: w, Bell: here})
+		if _, err := s.Cancel(t.Context(), key.OfTeam("default"), id); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := stopped.Load(); n != 4 {
+			t.Errorf("%d items were stopped, want 4", n)
+		}
+		if _, err := s.Retry(t.Context(), key.OfTeam("default"), id); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		if err := all.Publish(t.Context(), broadcast.Jobs, string(id)+" stop"); err != nil { // The message of the end before comes late.
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := stopped.Load(); n != 4 {
+			t.Errorf("%d items were stopped, want none that was begun again", n)
 		}
 	})
 }

@@ -24,6 +24,8 @@ type leases struct {
 	lease   time.Duration
 	lost    func()
 	onError func(error)
+	// doubts are jobs whose leases are to be looked at now; a few of them at a time are many.
+	doubts chan ID
 
 	mu    sync.Mutex
 	held  map[Lease]*hold
@@ -43,7 +45,7 @@ type hold struct {
 }
 
 func newLeases(q Queue, lease time.Duration, lost func(), onError func(error)) *leases {
-	return &leases{queue: q, lease: lease, lost: lost, onError: onError, held: map[Lease]*hold{}}
+	return &leases{queue: q, lease: lease, lost: lost, onError: onError, doubts: make(chan ID, 64), held: map[Lease]*hold{}}
 }
 
 // take holds a lease that was given by a call that began at a time.
@@ -91,24 +93,28 @@ func (l *leases) lose(lease Lease, cause error) {
 	}
 }
 
-// errOver ends work for a job that is over: it was cancelled.
-var errOver = fmt.Errorf("%w: the job is over", ErrLeaseLost)
+// check asks the store at once whether the leases of a job still hold: it may have been cancelled. Who asks does not wait; where much is asked the heartbeat finds out.
+func (l *leases) check(id ID) {
+	if len(l.list(id)) == 0 {
+		return
+	}
+	select {
+	case l.doubts <- id:
+	default:
+	}
+}
 
-// over ends all work for a job.
-func (l *leases) over(id ID) {
+// list gives the leases that are held, those of one job where it is named.
+func (l *leases) list(id ID) []Lease {
 	l.mu.Lock()
-	var list []*hold
-	for lease, h := range l.held {
-		if lease.Job == id {
-			list = append(list, h)
-			delete(l.held, lease)
+	defer l.mu.Unlock()
+	list := make([]Lease, 0, len(l.held))
+	for lease := range l.held {
+		if id == "" || lease.Job == id {
+			list = append(list, lease)
 		}
 	}
-	l.mu.Unlock()
-	for _, h := range list {
-		h.timer.Stop()
-		h.cancel(errOver)
-	}
+	return list
 }
 
 // errEnding ends work because the worker ends: what is not done is given back.
@@ -131,21 +137,17 @@ func (l *leases) run(ctx context.Context) {
 	for {
 		select {
 		case <-every.C:
-			l.renew(ctx)
+			l.renew(ctx, l.list(""))
+		case id := <-l.doubts:
+			l.renew(ctx, l.list(id))
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// renew prolongs every lease in one call. Where that fails the timers go on.
-func (l *leases) renew(ctx context.Context) {
-	l.mu.Lock()
-	list := make([]Lease, 0, len(l.held))
-	for lease := range l.held {
-		list = append(list, lease)
-	}
-	l.mu.Unlock()
+// renew prolongs leases in one call. Where that fails the timers go on.
+func (l *leases) renew(ctx context.Context, list []Lease) {
 	if len(list) == 0 {
 		return
 	}

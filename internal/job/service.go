@@ -85,7 +85,7 @@ func (s *Service) Cancel(ctx context.Context, reach key.Reach, id ID) (Job, erro
 	}
 	s.cfg.Meter.Over(j.State)
 	s.cfg.Over(Ended{Job: j.ID, State: j.State, Progress: j.Progress, Last: true})
-	s.cfg.Bell.Ring(Note{Job: j.ID, Final: true})
+	s.cfg.Bell.Ring(Note{Job: j.ID, Final: true, Stop: true})
 	return j, nil
 }
 

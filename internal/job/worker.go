@@ -81,8 +81,8 @@ func NewWorker(cfg WorkerConfig) *Worker {
 		leases: newLeases(cfg.Queue, cfg.Lease, cfg.Meter.LeaseLost, cfg.OnError),
 	}
 	cfg.Finisher.cfg.Bell.Always(func(n Note) {
-		if n.Final {
-			w.leases.over(n.Job)
+		if n.Stop {
+			w.leases.check(n.Job)
 		}
 	})
 	return w

@@ -202,7 +202,7 @@ func (w *world) ends(id job.ID) (job.Job, time.Duration) {
 		if time.Since(begun) > time.Hour {
 			w.t.Fatalf("the job %s is %+v after an hour", id, w.job(id))
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 }
 
