@@ -41,18 +41,14 @@ func (j *Jobs) Claim(ctx context.Context, w job.Want) (work []job.Work, err erro
 		return nil, err
 	}
 	err = j.db.tx(ctx, "job_claim", func(ctx context.Context, tx pgx.Tx) error {
-		c := &claim{Jobs: j, tx: tx, want: &w}
+		c := &claim{Jobs: j, tx: tx, want: &w, jobs: map[job.ID]*jobRow{}}
 		for _, class := range w.Classes {
 			if err := c.class(ctx, class, turn[class]); err != nil {
 				return err
 			}
 		}
-		if len(c.taken) == 0 { // Others were quicker.
-			work = nil
-			return nil
-		}
-		work, err = c.work(ctx)
-		return err
+		work = c.work
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -77,9 +73,11 @@ func (j *Jobs) turn(ctx context.Context, w *job.Want) (map[job.Priority][]string
 // claim is a Claim in progress.
 type claim struct {
 	*Jobs
-	tx    pgx.Tx
-	want  *job.Want
-	taken []takenItem
+	tx   pgx.Tx
+	want *job.Want
+	work []job.Work
+	// jobs are those of what was taken, without those that are over.
+	jobs map[job.ID]*jobRow
 }
 
 // takenItem is an item that was taken, in the round and at the place of its turn.
@@ -89,14 +87,15 @@ type takenItem struct {
 	place, turn int64
 }
 
-func (c *claim) left() int { return c.want.Most - len(c.taken) }
+func (c *claim) left() int { return c.want.Most - len(c.work) }
 
 // class takes from one class. Each round gives every team that has something due the same share, so that what teams get in the end differs by one at most, unless
 // they have no more.
 func (c *claim) class(ctx context.Context, class job.Priority, teams []string) error {
 	for c.left() > 0 && len(teams) > 0 {
-		share := max(1, c.left()/len(teams))
-		teams = teams[:min(len(teams), c.left())]
+		share, most := max(1, c.left()/len(teams)), min(len(teams), c.left())
+		later := teams[most:]
+		teams = teams[:most]
 		got, err := c.take(ctx, class, teams, share)
 		if err != nil {
 			return err
@@ -105,9 +104,16 @@ func (c *claim) class(ctx context.Context, class job.Priority, teams []string) e
 		for _, one := range got {
 			counts[one.place-1]++
 		}
+		if err := c.begin(ctx, got); err != nil {
+			return err
+		}
 		slices.SortFunc(got, func(a, b takenItem) int { return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.place, b.place)) })
-		c.taken = append(c.taken, got...)
-		teams = next(teams, counts, share)
+		for _, one := range got {
+			if r := c.jobs[one.Job]; r != nil {
+				c.work = append(c.work, job.Work{Lease: job.Lease{Job: one.Job, N: one.N, Token: one.token}, Item: one.Item, Job: r.Job})
+			}
+		}
+		teams = append(slices.Clone(later), next(teams, counts, share)...)
 	}
 	return nil
 }
@@ -176,15 +182,22 @@ const beginJobs = `WITH clock AS (SELECT ` + theTime + ` AS now), begun AS (UPDA
 	SELECT id FROM jobs WHERE id = ANY($2::text[]::uuid[]) AND state = 'pending' AND deadline > clock.now FOR NO KEY UPDATE SKIP LOCKED) RETURNING id)
 SELECT ` + jobColumns + `, b.id IS NOT NULL, clock.now FROM clock, jobs AS j LEFT JOIN begun AS b ON b.id = j.id WHERE j.id = ANY($2::text[]::uuid[])`
 
-// work puts what was taken together with its jobs.
-func (c *claim) work(ctx context.Context) (work []job.Work, err error) {
-	ids := sortedIDs(column(c.taken, func(one takenItem) string { return string(one.Job) }))
-	rows, err := c.tx.Query(ctx, beginJobs, c.db.clock(), ids)
+// begin reads the jobs of what was taken that are not known yet, and makes them such as are being done; or expired, where their deadline has passed before anybody came.
+func (c *claim) begin(ctx context.Context, got []takenItem) error {
+	var ids []string
+	for _, one := range got {
+		if _, known := c.jobs[one.Job]; !known {
+			ids = append(ids, string(one.Job))
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := c.tx.Query(ctx, beginJobs, c.db.clock(), sortedIDs(ids))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	jobs := map[job.ID]*jobRow{}
 	var late []string
 	var now time.Time
 	for rows.Next() {
@@ -193,29 +206,23 @@ func (c *claim) work(ctx context.Context) (work []job.Work, err error) {
 		var micros int64
 		r, err := scanJob(rows, &request, &begun, &micros)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.Request, now = request, timeOf(micros)
-		if r.State == job.Pending && !begun && !r.Deadline.After(now) {
+		switch {
+		case r.State == job.Pending && !begun && !r.Deadline.After(now):
 			late = append(late, string(r.ID))
-			continue
-		}
-		if r.State == job.Pending {
+			r = nil
+		case r.State == job.Pending:
 			r.Begin(now)
 		}
-		r.Progress = job.Progress{}
-		jobs[r.ID] = r
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	for _, one := range c.taken {
-		if r := jobs[one.Job]; r != nil {
-			work = append(work, job.Work{Lease: job.Lease{Job: one.Job, N: one.N, Token: one.token}, Item: one.Item, Job: r.Job})
+		if r != nil {
+			r.Progress = job.Progress{}
+			c.jobs[r.ID] = r
 		}
 	}
-	if len(late) == 0 {
-		return work, nil
+	if err := rows.Err(); err != nil || len(late) == 0 {
+		return err
 	}
-	return work, (&jobTx{c.tx, now}).expire(ctx, late)
+	return (&jobTx{c.tx, now}).expire(ctx, late)
 }

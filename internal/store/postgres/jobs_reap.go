@@ -69,7 +69,7 @@ func (r *reaping) full(rows int) bool {
 }
 
 const (
-	lapsedItems = `SELECT job::text, n, attempt, worker, taken_at, tries FROM job_items WHERE lease_until <= $1 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED`
+	lapsedItems = `SELECT job::text, n, attempt, worker, taken_at, tries FROM job_items WHERE lease_until <= $1 ORDER BY lease_until, job, n LIMIT $2 FOR UPDATE SKIP LOCKED`
 	// lockPoisoned locks the jobs of items that are given up. The items are locked already, so that it must not wait: what it does not get is left to the next Reap.
 	lockPoisoned = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.id = ANY($1::text[]::uuid[]) ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED`
 )

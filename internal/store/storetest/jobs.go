@@ -17,7 +17,7 @@ import (
 )
 
 func jobContracts() []contract {
-	list := slices.Concat(jobSubmitContracts(), jobUploadContracts(), jobWorkContracts(), jobTurnContracts(), jobEndContracts(), jobTimeContracts(), jobReadContracts(), jobRaceContracts())
+	list := slices.Concat(jobSubmitContracts(), jobUploadContracts(), jobWorkContracts(), jobTurnContracts(), jobEndContracts(), jobTimeContracts(), jobReadContracts(), jobRaceContracts(), jobHistoryContracts())
 	for i, c := range list {
 		list[i].run = func(t *testing.T, s Stores, clock *Clock) {
 			if s.Jobs == nil {
