@@ -7,13 +7,12 @@
 // The main type is [Client]. [Open] never fails because the server is away: the client goes on trying by itself, and says in [Client.State] how things
 // stand. While it is not ready every call fails at once with [ErrAway]. A call that gets no answer within [Options.Timeout] fails with ErrAway too; after
 // three of these in a row, of which the second may take half as long and the third a quarter, the client is not ready any more: that is all that a request
-// loses. One goroutine, begun by Open and
-// waited for by [Client.Close], probes the server, also while nobody asks anything.
+// loses. One goroutine, begun by Open and waited for by [Client.Close], probes the server, also while nobody asks anything.
 //
 // One connection carries the commands of all callers to one server, in order (the library pipelines by itself): so an answered probe says that what
 // was sent before it has been answered as well, and nothing old is left in the queue.
 //
-// Locks: breaker.mu and watchers.mu are never held together, nor while other code runs.
+// Locks: of watchers, telling comes before mu. Functions of OnChange are called under telling, and nothing else is called under either.
 package redis
 
 import (
