@@ -16,6 +16,9 @@ import (
 // SetPatience makes a store less patient.
 func SetPatience(db *DB, d time.Duration) { db.patience = patience{write: d, read: d} }
 
+// Hangs says whether the store thinks that its database does not answer.
+func Hangs(db *DB) bool { return db.mood.hangs.Load() }
+
 // Limits gives the time limits that a transaction has: of a statement, of a lock, of idleness.
 func Limits(ctx context.Context, db *DB) (text string, err error) {
 	err = db.tx(ctx, "limits", func(ctx context.Context, tx pgx.Tx) error {

@@ -41,6 +41,7 @@ type DB struct {
 	replicas *replicas
 	months   months
 	patience patience
+	mood     mood
 }
 
 // Open opens the store. Tables are made where the database is empty; where they are older than this program needs, it is [ErrBehind].

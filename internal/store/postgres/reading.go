@@ -17,13 +17,17 @@ type reader struct {
 	pool     *pgxpool.Pool
 	observe  func(query string, took time.Duration, err error)
 	patience time.Duration
+	// mood is the primary's; it is told of answers, and of none that takes too long: a report may.
+	mood *mood
 }
 
-func (db *DB) primary() reader { return reader{db.pool, db.opts.Observe, db.patience.read} }
+func (db *DB) primary() reader {
+	return reader{db.pool, db.opts.Observe, db.mood.limit(db.patience.read), &db.mood}
+}
 
 func (db *DB) replica(one *replica) reader {
 	observe := func(query string, took time.Duration, err error) { db.opts.Observe(query+"_replica", took, err) }
-	return reader{one.pool, observe, db.patience.read}
+	return reader{one.pool, observe, db.patience.read, nil}
 }
 
 // row reads one row. It is pgx.ErrNoRows where there is none.
@@ -55,7 +59,13 @@ func (from reader) rows(ctx context.Context, name, query string, args []any, sca
 			return explain(ctx, name, err)
 		}
 	}
-	return explain(ctx, name, rows.Err())
+	if err := rows.Err(); err != nil {
+		return explain(ctx, name, err)
+	}
+	if from.mood != nil {
+		from.mood.note(ctx, nil)
+	}
+	return nil
 }
 
 // source runs something that reads, where it may be read. It may run it twice: on a replica that then goes away, and on the primary.

@@ -77,9 +77,15 @@ func TestAServerThatHangsKeepsNobody(t *testing.T) {
 		}
 		cancel()
 	}
+	if !postgres.Hangs(db) {
+		t.Error("the store has not noticed: each caller would wait as long as the first")
+	}
 	p.hold(false)
 	for what, call := range calls(db) {
 		recovers(t, what, call)
+	}
+	if postgres.Hangs(db) {
+		t.Error("the store has not noticed that the server answers again")
 	}
 }
 

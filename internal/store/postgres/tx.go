@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +20,29 @@ type patience struct{ write, read time.Duration }
 // usual is that of callers. A write is short; sums of years are not.
 func usual() patience { return patience{write: 5 * time.Second, read: 15 * time.Second} }
 
+// impatient is what a caller's patience is divided by while the database does not answer.
+const impatient = 10
+
+// mood remembers whether the database answers: the first who wait for one that hangs wait long, the others do not, until it has answered again.
+type mood struct{ hangs atomic.Bool }
+
+func (m *mood) limit(usual time.Duration) time.Duration {
+	if m.hangs.Load() {
+		return usual / impatient
+	}
+	return usual
+}
+
+// note sees what came of a call; ctx is the caller's, whose own end says nothing.
+func (m *mood) note(ctx context.Context, err error) {
+	switch {
+	case err == nil:
+		m.hangs.Store(false)
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		m.hangs.Store(true)
+	}
+}
+
 // tries bounds how often a transaction is begun that the server undoes because of another, or that a dead connection does not hear of: after a restart of the
 // server all that lay idle are dead.
 const tries = 4
@@ -31,7 +56,7 @@ func (db *DB) tx(ctx context.Context, name string, run func(ctx context.Context,
 	return db.write(ctx, name, func(whole context.Context, conn *pgxpool.Conn) error {
 		tx, err := conn.BeginTx(whole, db.server.begin())
 		if err != nil {
-			return errors.Join(errNotBegun, err)
+			return fmt.Errorf("%w: %w", errNotBegun, err)
 		}
 		defer tx.Rollback(whole) //nolint:errcheck // After a commit it does nothing, and a connection that can't do it is closed.
 		if err := run(whole, tx); err != nil {
@@ -68,10 +93,12 @@ func (db *DB) write(ctx context.Context, name string, run func(context.Context, 
 }
 
 func (db *DB) once(ctx context.Context, run func(context.Context, *pgxpool.Conn) error) error {
-	waiting, stop := context.WithTimeout(ctx, db.patience.write)
+	limit := db.mood.limit(db.patience.write)
+	waiting, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	conn, err := db.pool.Acquire(waiting)
 	if err != nil {
+		db.mood.note(ctx, err)
 		return err
 	}
 	defer conn.Release()
@@ -79,9 +106,11 @@ func (db *DB) once(ctx context.Context, run func(context.Context, *pgxpool.Conn)
 		return err
 	}
 	// A context that ends closes the connection and leaves it open what became of the write.
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.patience.write)
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	return run(whole, conn)
+	err = run(whole, conn)
+	db.mood.note(ctx, err)
+	return err
 }
 
 // row reads one row of the primary. It is pgx.ErrNoRows where there is none.
