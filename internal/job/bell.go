@@ -12,7 +12,8 @@ type Note struct {
 // Bell tells those in this process who wait for a job that something became of it. What it tells is a hint: who listens looks into the store. It is safe for
 // concurrent use; the zero Bell is ready.
 type Bell struct {
-	// Tell passes the end of a job on to other processes, which call Hear; nil where there are none.
+	// Tell passes on to other processes, which call Hear, that work for a job is to stop; nil where there are none. Whatever else becomes of a job they see in the
+	// store soon enough, and it would be a message for each.
 	Tell func(Note)
 
 	mu        sync.Mutex
@@ -26,7 +27,7 @@ type ear struct{ rung chan struct{} }
 // Ring tells what happened in this process.
 func (b *Bell) Ring(n Note) {
 	b.Hear(n)
-	if b.Tell != nil && n.Final {
+	if b.Tell != nil && n.Stop {
 		b.Tell(n)
 	}
 }

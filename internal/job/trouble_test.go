@@ -99,7 +99,8 @@ func history(t *testing.T, seed uint64) (wrong []string) {
 	synctest.Test(t, func(t *testing.T) {
 		w, random := newWorld(t), rand.New(rand.NewPCG(seed, 1))                                                          //nolint:gosec // A history is drawn again from its seed.
 		b := &bench{anew: map[job.ID]bool{}, doing: map[string]context.Context{}, random: rand.New(rand.NewPCG(seed, 2))} //nolint:gosec // As above.
-		w.failing(func(string) (bool, bool) { return random.IntN(10) == 0, random.IntN(2) == 0 })
+		luck := rand.New(rand.NewPCG(seed, 3))                                                                            //nolint:gosec // As above.
+		w.failing(func(string) (bool, bool) { return luck.IntN(10) == 0, luck.IntN(2) == 0 })
 		var stops []func()
 		for n := range 5 {
 			p := process{w, new(bool)}

@@ -203,9 +203,9 @@ func TestWhatALimitHoldsIsNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		free := time.Now().Add(10 * time.Minute)
-		asked := 0
+		var asked atomic.Int32
 		do := func(context.Context, *job.Work) ([]byte, error) {
-			if asked++; time.Now().Before(free) {
+			if asked.Add(1); time.Now().Before(free) {
 				f := fault.New(fault.RateLimitExceeded, "tokens")
 				f.RetryAfter = 20 * time.Second
 				return nil, f
@@ -215,8 +215,8 @@ func TestWhatALimitHoldsIsNoAttempt(t *testing.T) {
 		defer run(t, w.worker("a", do, nil).Run)()
 		id := w.submit(1, nil)
 		j, _ := w.ends(id)
-		if item := w.item(id, 0); j.State != job.Completed || item.Attempt != 1 || len(item.Tries) != 0 || asked > 31 {
-			t.Errorf("got %s, asked %d times, %+v", j.State, asked, item)
+		if item := w.item(id, 0); j.State != job.Completed || item.Attempt != 1 || len(item.Tries) != 0 || asked.Load() > 31 {
+			t.Errorf("got %s, asked %d times, %+v", j.State, asked.Load(), item)
 		}
 	})
 }
@@ -276,22 +276,22 @@ func TestClassesGoFirstAndNothingStarves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		var order []job.Priority
+		began := &turns{}
 		do := func(ctx context.Context, x *job.Work) ([]byte, error) {
-			order = append(order, x.Job.Priority)
+			began.note(x.Job.Priority.String())
 			return answered(time.Second)(ctx, x)
 		}
 		low, high := w.submit(10, func(j *job.Job) { j.Priority = job.Low }), w.submit(40, func(j *job.Job) { j.Priority = job.High })
 		defer run(t, w.worker("a", do, func(c *job.WorkerConfig) { c.Slots = 1 }).Run)()
 		w.ends(low)
 		w.ends(high)
-		lows := 0
+		order, lows := began.taken(), 0
 		for _, p := range order[:40] {
-			if p == job.Low {
+			if p == "low" {
 				lows++
 			}
 		}
-		if lows < 4 || lows > 6 || !slices.Contains(order[:8], job.Low) {
+		if lows < 4 || lows > 6 || !slices.Contains(order[:8], "low") {
 			t.Errorf("of the first 40 items %d were of the lowest class, want one in eight: %v", lows, order)
 		}
 	})
@@ -333,13 +333,13 @@ func TestAKeyWithFewPlacesHoldsUpNobody(t *testing.T) {
 		c := &crowd{places: 2, inside: map[key.ID]int{}, asked: map[key.ID]int{}}
 		narrow := w.submit(300, func(j *job.Job) { j.Key, j.Team = "narrow", "a" })
 		stop := run(t, w.worker("a", c.do, nil).Run)
-		defer stop()
 		time.Sleep(10 * time.Second)
 		other := w.submit(4, func(j *job.Job) { j.Key, j.Team = "other", "b" })
 		if _, took := w.ends(other); took > 10*time.Second {
 			t.Errorf("the other team waited %s", took)
 		}
 		j, took := w.ends(narrow)
+		stop()
 		if j.State != job.Completed || took > 10*time.Minute || c.asked["narrow"] > 10*300 {
 			t.Errorf("got %s after %s and %d tries", j.State, took, c.asked["narrow"])
 		}
@@ -349,7 +349,9 @@ func TestAKeyWithFewPlacesHoldsUpNobody(t *testing.T) {
 
 // deferrer takes every item, and gives it back after a time or ends it.
 type deferrer struct {
-	w    *world
+	w *world
+
+	mu   sync.Mutex
 	took map[job.Lease]bool
 }
 
@@ -359,6 +361,8 @@ func (d *deferrer) Defer(ctx context.Context, x *job.Work) (bool, error) {
 		return false, nil
 	}
 	_, err := d.w.Park(ctx, []job.Lease{x.Lease}, time.Hour)
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.took[x.Lease] = err == nil
 	return err == nil, err
 }
@@ -367,13 +371,15 @@ func TestWhatMayWaitIsHandedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		d := &deferrer{w, map[job.Lease]bool{}}
+		d := &deferrer{w: w, took: map[job.Lease]bool{}}
 		var done atomic.Int32
 		stop := run(t, w.worker("a", func(context.Context, *job.Work) ([]byte, error) { done.Add(1); return []byte(`{}`), nil }, func(c *job.WorkerConfig) { c.Deferrer = d }).Run, w.reaper("r").Run)
 		defer stop()
 		soon, late := w.submit(3, nil), w.submit(2, func(j *job.Job) { j.Urgency = job.Whenever })
 		w.ends(soon)
 		time.Sleep(30 * time.Minute)
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		if item := w.item(late, 0); item.State != job.ItemWaiting || len(d.took) != 2 || done.Load() != 3 {
 			t.Fatalf("got %+v, %d handed on and %d done", item, len(d.took), done.Load())
 		}

@@ -23,7 +23,6 @@ type world struct {
 	mu   sync.Mutex
 	away func(call string) (fails, took bool)
 	made int
-	seen []string // what the meter saw
 	said []error
 }
 
