@@ -12,7 +12,7 @@ import (
 
 // Dropped is the answer of DELETE /v1/cache.
 type Dropped struct {
-	Dropped int `json:"dropped" doc:"How many answers were taken out."`
+	Dropped int `json:"dropped" doc:"How many answers were taken out. Where processes share answers through Redis it is a lower bound."`
 }
 
 // CacheStats is the answer of GET /v1/cache/stats. Counts are the team's own; the bytes bound is the whole cache's.
