@@ -178,8 +178,9 @@ func (a appended) Scan(dest ...any) error {
 
 // beginJobs makes jobs of what was taken such as are being done, and reads them as they were. A job that somebody has locked is left alone: it is ending, or being
 // begun by another.
-const beginJobs = `WITH clock AS (SELECT ` + theTime + ` AS now), begun AS (UPDATE jobs SET state = 'processing', started_at = clock.now FROM clock WHERE id IN (
-	SELECT id FROM jobs WHERE id = ANY($2::text[]::uuid[]) AND state = 'pending' AND deadline > clock.now FOR NO KEY UPDATE SKIP LOCKED) RETURNING id)
+const beginJobs = `WITH clock AS (SELECT ` + theTime + ` AS now), free AS MATERIALIZED (
+	SELECT j.id FROM jobs AS j, clock WHERE j.id = ANY($2::text[]::uuid[]) AND j.state = 'pending' AND j.deadline > clock.now FOR NO KEY UPDATE OF j SKIP LOCKED
+), begun AS (UPDATE jobs AS j SET state = 'processing', started_at = clock.now FROM free, clock WHERE j.id = free.id RETURNING j.id)
 SELECT ` + jobColumns + `, b.id IS NOT NULL, clock.now FROM clock, jobs AS j LEFT JOIN begun AS b ON b.id = j.id WHERE j.id = ANY($2::text[]::uuid[])`
 
 // begin reads the jobs of what was taken that are not known yet, and makes them such as are being done; or expired, where their deadline has passed before anybody came.

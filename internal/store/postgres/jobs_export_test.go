@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/promptd/promptd/internal/job"
+	"github.com/promptd/promptd/internal/key"
+)
+
+// JobPlans explains the statements of jobs, as they are planned where there is another way than reading the whole table.
+func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
+	at, one := int64(1), []string{"019ac6f2-0000-7000-8000-000000000001"}
+	leases := []any{one, []int32{0}, []string{"token"}}
+	page, pageArgs, err := jobPage(key.OfTeam("acme"), job.Filter{Limit: 50})
+	if err != nil {
+		return nil, err
+	}
+	plans := map[string]string{}
+	err = db.tx(ctx, "plans", func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
+			return err
+		}
+		for what, q := range map[string][]any{
+			"turn":                {dueTeams, nil, []int16{1, 2}, "acme", 10},
+			"take":                {takeItems, nil, int16(2), []string{"acme"}, 10, at, "w1"},
+			"begin":               {beginJobs, nil, one},
+			"renew":               append([]any{renewItems}, append(leases, nil, at)...),
+			"lock jobs":           {lockJobs, one},
+			"lock items":          append([]any{lockHeld}, leases...),
+			"endpoints":           {toldTeams, one},
+			"cancel":              {cancelItems, one[0], at, 0},
+			"lost leases":         {lapsedItems, at, 10},
+			"due jobs":            {dueJobs, at, 10},
+			"rested uploads":      {giveUpUploads, at, 10},
+			"idempotency keys":    {forgetKeys, at, 10},
+			"a job within reach":  {`SELECT ` + jobColumns + theJob, one[0], false, "acme"},
+			"items by number":     {itemsByNumber, one[0], 0, 10},
+			"items by end":        {itemsByEnd, one[0], 0, 10},
+			"a page of jobs":      append([]any{page}, pageArgs...),
+			"what is to be told":  {openDeliveries, one},
+			"what is to be empty": {stripItems, one, 10},
+		} {
+			text, _ := q[0].(string)
+			rows, err := tx.Query(ctx, "EXPLAIN "+text, append([]any{pgx.QueryExecModeExec}, q[1:]...)...)
+			if err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+			plans[what] = strings.Join(lines, "\n")
+		}
+		return nil
+	})
+	return plans, err
+}
