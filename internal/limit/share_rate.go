@@ -55,17 +55,20 @@ func (s *Shared) decide(ctx context.Context, key string, cost int, p Policy, ask
 	if err := Check(cost, p); err != nil {
 		return Decision{}, err
 	}
-	if !s.back(ctx, key, p, tell) {
+	there, again := s.back(ctx, key, p, tell)
+	if !there {
 		return s.decideHere(key, cost, p, hold)
 	}
 	d, err := ask(ctx, key, cost, p)
 	if err == nil || errors.Is(err, ErrCost) {
-		if rest := s.heard(key, cost, p, d, hold); rest > 0 {
-			_ = tell(ctx, key, rest, p) //nolint:errcheck // What was admitted within one round trip is lost at the most.
+		if rest := s.heard(key, cost, p, d, hold, again); rest > 0 && tell(ctx, key, rest, p) != nil {
+			s.owe(key, rest, p)
 		}
 		return d, err
 	}
-	s.asked(key)
+	if again {
+		s.asked(key)
+	}
 	if !trouble(ctx, err) {
 		return Decision{}, err
 	}
@@ -90,17 +93,20 @@ func (h *shareShard) rate(key string) *sharedRate {
 	return r
 }
 
-// heard keeps what the ledger said.
-func (s *Shared) heard(key string, cost int, p Policy, d Decision, hold bool) (rest int) {
+// heard keeps what the ledger said. Again says that it was asked to see whether it is back. An answer that was under way when others found the ledger gone does not say
+// so: what they admitted here would be forgotten.
+func (s *Shared) heard(key string, cost int, p Policy, d Decision, hold, again bool) (rest int) {
 	h := s.of(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.rate(key)
 	now := s.now()
-	if r.away.is {
+	if again && r.away.is {
 		rest = r.returned(now, s.part(p))
 	}
-	r.whole = now + int64(d.ResetAfter)
+	if !r.away.is {
+		r.whole = now + int64(d.ResetAfter)
+	}
 	if hold && d.Allowed && cost > 0 {
 		r.hold(cost, reservation{})
 	}
@@ -196,18 +202,25 @@ func (s *Shared) Settle(ctx context.Context, key string, reserved, used int, p P
 	if err := s.cfg.Ledger.Settle(ctx, key, reserved, used, p); err == nil || used == 0 {
 		return nil // What was held lapses by itself.
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := s.now()
-	r = h.rate(key)
-	r.leave(now, p, part)
-	r.tab = r.tab.Settle(now, 0, used, part)
+	s.owe(key, used, p)
 	return nil
 }
 
-// back says whether the ledger is to be asked for a key. Where the key was counted here, the ledger hears first what it has not heard; where there is nothing to hear,
-// the question itself shows whether it is back.
-func (s *Shared) back(ctx context.Context, key string, p Policy, tell count) bool {
+// owe counts here what the ledger could not be told; it is told when it is back.
+func (s *Shared) owe(key string, used int, p Policy) {
+	part := s.part(p)
+	h := s.of(key)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := s.now()
+	r := h.rate(key)
+	r.leave(now, p, part)
+	r.tab = r.tab.Settle(now, 0, used, part)
+}
+
+// back says whether the ledger is to be asked for a key, and whether that is to see if it is back: then it hears first what was counted here, and has not been told.
+// Where there is nothing to hear, the question itself shows it.
+func (s *Shared) back(ctx context.Context, key string, p Policy, tell count) (there, again bool) {
 	part := s.part(p)
 	h := s.of(key)
 	h.mu.Lock()
@@ -215,23 +228,23 @@ func (s *Shared) back(ctx context.Context, key string, p Policy, tell count) boo
 	now := s.now()
 	if !r.away.is || !r.away.ask(now) {
 		defer h.mu.Unlock()
-		return !r.away.is
+		return !r.away.is, false
 	}
 	n := r.fresh(now, part)
 	told := Tab{State: r.tab.State, Debt: r.tab.Debt}
 	h.mu.Unlock()
 	if n == 0 {
-		return true
+		return true, true
 	}
 	err := tell(ctx, key, n, p)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r = h.rate(key); err != nil {
 		r.away.asking = false
-		return false
+		return false, false
 	}
 	r.told = told
-	return true
+	return true, true
 }
 
 // returned ends the absence of the ledger for a key. What others admitted here since the ledger heard of it is told now. The mutex is held.

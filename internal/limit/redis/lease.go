@@ -1,11 +1,12 @@
 package redis
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
 
-// mostGiven bounds the leases that one call gives up beside what it does.
+// mostGiven bounds the leases that one call gives up beside what it does; Run gives up the others.
 const mostGiven = 64
 
 // leases are what this process holds under many keys, each a token on the server.
@@ -19,7 +20,7 @@ type leases struct {
 type held struct {
 	// tokens are by what they are worth; those of one worth are all the same.
 	tokens map[int][]token
-	// given are tokens that are no longer held, and that the server may have: it did not answer.
+	// given are tokens that are no longer held, and that the server may have, or may yet get: it did not answer. They stay until they have lapsed there.
 	given []token
 }
 
@@ -27,6 +28,8 @@ type held struct {
 type token struct {
 	name    string
 	renewed time.Time
+	// told says that the server was asked once to forget one that is given up.
+	told bool
 }
 
 func newLeases() *leases { return &leases{keys: map[string]*held{}} }
@@ -53,7 +56,7 @@ func (l *leases) take(key, name string, worth int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.of(key)
-	h.tokens[worth] = append(h.tokens[worth], token{name, time.Now()})
+	h.tokens[worth] = append(h.tokens[worth], token{name: name, renewed: time.Now()})
 }
 
 // end takes out one that is worth so much; the newest, which needs no renewal yet. It is empty where there is none.
@@ -84,11 +87,11 @@ func (l *leases) doubt(key string, names ...string) {
 	defer l.mu.Unlock()
 	h := l.of(key)
 	for _, name := range names {
-		h.given = append(h.given, token{name, time.Now()})
+		h.given = append(h.given, token{name: name, renewed: time.Now()})
 	}
 }
 
-// given takes out leases that are to be given up.
+// given lists leases that are to be given up and that the server was not asked about; from now on it was.
 func (l *leases) given(key string) (names []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,15 +99,42 @@ func (l *leases) given(key string) (names []string) {
 	if h == nil {
 		return nil
 	}
-	n := min(mostGiven, len(h.given))
-	for _, t := range h.given[:n] {
-		names = append(names, t.name)
+	for i := range h.given {
+		if t := &h.given[i]; !t.told && len(names) < mostGiven {
+			t.told = true
+			names = append(names, t.name)
+		}
 	}
-	if h.given = h.given[n:]; len(h.given) == 0 {
-		h.given = nil
-	}
-	l.forget(key, h)
 	return names
+}
+
+// untold takes back that the server was asked about leases: nobody knows whether it was.
+func (l *leases) untold(key string, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.keys[key]; h != nil {
+		for i := range h.given {
+			if t := &h.given[i]; slices.Contains(names, t.name) {
+				t.told = false
+			}
+		}
+	}
+}
+
+// allGiven lists all leases that are to be given up, by key.
+func (l *leases) allGiven() map[string][]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[string][]string{}
+	for key, h := range l.keys {
+		for _, t := range h.given {
+			all[key] = append(all[key], t.name)
+		}
+	}
+	return all
 }
 
 // lapsed drops those to be given up that have lapsed on the server by now.

@@ -183,11 +183,41 @@ func TestALostAnswerHoldsNothing(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := l.Held(); n != 0 {
-		t.Errorf("%d keys are held at the end, want none", n)
-	}
 	if n, err := l.Inside(t.Context(), "k"); n != 0 || err != nil {
 		t.Errorf("Inside at the end = %d, %v, want nobody", n, err)
+	}
+}
+
+func TestALostAnswerIsGivenUpByItself(t *testing.T) {
+	t.Parallel()
+	own := redistest.Start(t)
+	client := own.OpenWith(t, redis.Options{Timeout: 20 * time.Millisecond})
+	l := limits.New(limits.Config{Client: client})
+	own.Pause()
+	if _, err := l.Enter(t.Context(), "k", 2); !errors.Is(err, redis.ErrAway) {
+		t.Errorf("Enter = %v, want that Redis is away", err)
+	}
+	if _, err := l.Reserve(t.Context(), "k", 7, limit.PerMinute(10)); !errors.Is(err, redis.ErrAway) {
+		t.Errorf("Reserve = %v, want that Redis is away", err)
+	}
+	own.Resume()
+	other := limits.New(limits.Config{Client: own.Open(t)})
+	redistest.Wait(t, "what was asked is done", func() bool {
+		n, err := other.Inside(t.Context(), "k")
+		return err == nil && n == 1
+	})
+	redistest.Wait(t, "redis is back", client.Ready)
+	if err := l.RenewAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := other.Inside(t.Context(), "k"); n != 0 || err != nil {
+		t.Errorf("Inside = %d, %v, want nobody", n, err)
+	}
+	if !reserve(t, other, 10) {
+		t.Error("what was reserved by a call that got no answer is still held")
+	}
+	if n := l.Held(); n != 0 {
+		t.Errorf("%d keys are remembered when everything has lapsed, want none", n)
 	}
 }
 

@@ -26,7 +26,7 @@ func (l *Limiter) Enter(ctx context.Context, key string, most int) (limit.Decisi
 	inside, err := l.cfg.Client.Run(ctx, l.script.enter, []string{l.placesKey(key)}, args).AsInt64()
 	if err != nil {
 		l.places.doubt(key, token) // It may be inside there.
-		l.places.doubt(key, given...)
+		l.places.untold(key, given)
 		return limit.Decision{}, err
 	}
 	d := limit.Crowded(int(inside), most)

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func (l *Limiter) Run(ctx context.Context) error {
 	}
 }
 
-// renew renews what has not been for a while.
+// renew renews what has not been for a while, and gives up what is not held any more: once more, for the server may have got it since.
 func (l *Limiter) renew(ctx context.Context, now time.Time) error {
 	before := now.Add(-l.cfg.Lease / renewals / 2)
 	for _, kind := range []struct {
@@ -39,6 +40,13 @@ func (l *Limiter) renew(ctx context.Context, now time.Time) error {
 		{l.places, func(key string) []string { return []string{l.placesKey(key)} }},
 		{l.tabs, func(key string) []string { tab := l.tabKeys(key); return []string{tab[1], tab[0]} }},
 	} {
+		for key, names := range kind.held.allGiven() {
+			for some := range slices.Chunk(names, mostRenewed) {
+				if err := l.cfg.Client.Run(ctx, l.script.give, kind.keys(key), some).Error(); err != nil {
+					return err
+				}
+			}
+		}
 		kind.held.lapsed(now.Add(-l.cfg.Lease))
 		for _, key := range kind.held.due(before) {
 			if err := l.renewKey(ctx, kind.held, key, kind.keys(key), before, now); err != nil {

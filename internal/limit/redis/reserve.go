@@ -28,7 +28,7 @@ func (l *Limiter) Reserve(ctx context.Context, key string, cost int, p limit.Pol
 		if counted > 0 {
 			l.tabs.doubt(key, token) // It may be held there.
 		}
-		l.tabs.doubt(key, given...)
+		l.tabs.untold(key, given)
 		return limit.Decision{}, err
 	}
 	tab := limit.Tab{State: state(a[2:]), Held: int(a[6]), Debt: int(a[7])}

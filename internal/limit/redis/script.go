@@ -26,10 +26,12 @@ var (
 	insideLua string
 	//go:embed script/renew.lua
 	renewLua string
+	//go:embed script/give.lua
+	giveLua string
 )
 
 // scripts are what the server runs. Each says in its text what it takes and what it answers.
-type scripts struct{ allow, reserve, settle, enter, inside, renew *redis.Script }
+type scripts struct{ allow, reserve, settle, enter, inside, renew, give *redis.Script }
 
 func newScripts() scripts {
 	return scripts{
@@ -39,5 +41,6 @@ func newScripts() scripts {
 		enter:   redis.NewScript(momentLua + enterLua),
 		inside:  redis.NewReadScript(momentLua + insideLua),
 		renew:   redis.NewScript(momentLua + renewLua),
+		give:    redis.NewScript(giveLua),
 	}
 }
