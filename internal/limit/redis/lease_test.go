@@ -193,6 +193,13 @@ func TestALostAnswerIsGivenUpByItself(t *testing.T) {
 	own := redistest.Start(t)
 	client := own.OpenWith(t, redis.Options{Timeout: 20 * time.Millisecond})
 	l := limits.New(limits.Config{Client: client})
+	other := limits.New(limits.Config{Client: own.Open(t)})
+	if _, err := other.Enter(t.Context(), "another", 1); err != nil { // The server has the scripts from now on.
+		t.Fatal(err)
+	}
+	if _, err := other.Reserve(t.Context(), "another", 1, limit.PerMinute(10)); err != nil {
+		t.Fatal(err)
+	}
 	own.Pause()
 	if _, err := l.Enter(t.Context(), "k", 2); !errors.Is(err, redis.ErrAway) {
 		t.Errorf("Enter = %v, want that Redis is away", err)
@@ -201,7 +208,6 @@ func TestALostAnswerIsGivenUpByItself(t *testing.T) {
 		t.Errorf("Reserve = %v, want that Redis is away", err)
 	}
 	own.Resume()
-	other := limits.New(limits.Config{Client: own.Open(t)})
 	redistest.Wait(t, "what was asked is done", func() bool {
 		n, err := other.Inside(t.Context(), "k")
 		return err == nil && n == 1
