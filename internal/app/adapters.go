@@ -76,10 +76,7 @@ func Adapters() config.Adapters {
 		AuthTypes:  authTypes(),
 		Strategies: router.Names(),
 		Databases:  databases,
-		Caches:     []string{"memory"},
+		Caches:     []string{"memory", "redis", "rediss", "redis+cluster", "rediss+cluster"},
 		Brokers:    brokers,
-		Inert: []string{
-			"state.url",
-		},
 	}
 }

@@ -30,12 +30,12 @@ import (
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/language"
 	"github.com/promptd/promptd/internal/limit"
-	limits "github.com/promptd/promptd/internal/limit/memory"
 	"github.com/promptd/promptd/internal/observe"
 	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/prompt"
 	"github.com/promptd/promptd/internal/provider"
 	"github.com/promptd/promptd/internal/provider/googletoken"
+	"github.com/promptd/promptd/internal/redis"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/schema"
 	"github.com/promptd/promptd/internal/usage"
@@ -57,6 +57,8 @@ type Env struct {
 type App struct {
 	lifecycle
 	env    Env
+	holder string // this process among those that work on the same store
+	redis  []*redis.Client
 	owners []owner
 	fronts []owner
 
@@ -108,7 +110,7 @@ func settingsOf(c *config.Config) *settings {
 // New builds the program; nothing answers before Run.
 func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error) {
 	c := loaded.Config
-	a := &App{env: env}
+	a := &App{env: env, holder: holderName()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -142,12 +144,11 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	}
 	a.own("keys", a.verifier.Run)
 
-	answers, err := memory.New(memory.Config{MaxBytes: int64(c.Cache.MemoryMB) << 20})
+	together, err := a.share(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
-	a.own("cache", answers.Run)
-	a.seen.Metrics.WatchCache(cacheFigures(answers))
+	answers, counted := together.answers, together.limiter
 
 	history := usage.NewLog(a.db.history, usage.LogConfig{
 		StorePrompts: c.Privacy.StorePrompts, OnError: a.complain("the history could not be written"),
@@ -161,8 +162,6 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	once := idempotency.New(a.db.idempotency, idempotency.Config{OnError: a.complain("an idempotency key could not be kept")})
 	a.own("idempotency", once.Run)
 
-	counted := limits.New(limits.Config{})
-	a.own("limits", counted.Run)
 	if a.door, err = limit.NewDoor(doorOf(&c)); err != nil {
 		return nil, err
 	}
@@ -173,6 +172,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	if err = a.providers(ctx, &c); err != nil {
 		return nil, err
 	}
+	a.shareStanding(together)
 
 	if err = a.learn(ctx); err != nil {
 		return nil, err
@@ -195,7 +195,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	if a.pipe, err = pipeline.New(pipeline.Deps{
 		Pool: a.pool, Router: a.router,
-		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Limiter: counted, Budgets: a.budgets(), History: history,
+		Schemas: compiled, Registry: schemas, Templates: templates, Meta: meta, Language: tongues, Cache: answers, Turns: together.turns, Limiter: counted, Budgets: a.budgets(), History: history,
 		Meter: meter{a.seen}, NewID: newID, Latest: a.verifier.Latest, Settings: func() pipeline.Settings { return a.settings.Load().pipeline }, StateKey: sealing,
 	}); err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	var hooks *delivery.Hooks
 	if a.db.jobs != nil && a.db.deliveries != nil {
 		hooks = a.webhooks(&c, composer{a.db.jobs}, newID)
-		if err = a.work(&c, newID, aim{hooks}, func(job.Ended) { hooks.Wake() }); err != nil {
+		if err = a.work(&c, together, newID, aim{hooks}, func(job.Ended) { hooks.Wake() }); err != nil {
 			return nil, err
 		}
 	}
@@ -296,6 +296,9 @@ func (a *App) runLocal(ctx context.Context) error {
 // checks are what the health report asks.
 func (a *App) checks() []api.Check {
 	list := []api.Check{{Name: "store", Needed: true, Ready: a.db.ping}}
+	if len(a.redis) > 0 {
+		list = append(list, api.Check{Name: "redis", Ready: a.redisReady})
+	}
 	if a.local != nil {
 		list = append(list, api.Check{Name: "local_model", Ready: a.local.ready})
 	}

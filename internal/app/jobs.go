@@ -62,7 +62,7 @@ func (a *App) front(name string, run func(context.Context) error) {
 }
 
 // work makes what does jobs and what accepts them, each where the process has the role for it.
-func (a *App) work(c *config.Config, newID func() string, targets job.Targets, over func(job.Ended)) error {
+func (a *App) work(c *config.Config, together *shared, newID func() string, targets job.Targets, over func(job.Ended)) error {
 	var worker *job.Worker // Set below, before anything runs.
 	queue, err := a.openBroker(c, func() {
 		if worker != nil {
@@ -74,7 +74,8 @@ func (a *App) work(c *config.Config, newID func() string, targets job.Targets, o
 	}
 	relay := broker.NewRelay(queue, broker.RelayConfig{OnError: a.complain("workers could not be told of work; they find it by themselves")})
 	a.own("relay", relay.Run)
-	seen, bell, holder := jobMeter{a.seen.Metrics}, &job.Bell{}, holderName()
+	seen, bell, holder := jobMeter{a.seen.Metrics}, &job.Bell{}, a.holder
+	a.ringAcross(together, bell)
 	defaults := func() prompt.Defaults { return a.settings.Load().api.Defaults }
 	if has(c, "worker") {
 		finisher := job.NewFinisher(job.FinisherConfig{
@@ -94,7 +95,7 @@ func (a *App) work(c *config.Config, newID func() string, targets job.Targets, o
 		a.own("reaper", reaper.Run)
 	}
 	a.jobs = job.NewService(job.Config{
-		Store: a.db.jobs, Pipeline: a.pipe, Defaults: defaults, Bell: bell, NewID: newID, Targets: targets, Announce: relay, Over: over, Meter: seen,
+		Store: a.db.jobs, Pipeline: a.pipe, Defaults: defaults, Bell: bell, NewID: newID, Targets: targets, Announce: relay, Over: over, Meter: seen, Trace: a.seen.Tracer.Traceparent,
 	})
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/limit"
+	"github.com/promptd/promptd/internal/member"
 	"github.com/promptd/promptd/internal/observe"
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/router"
@@ -35,7 +36,9 @@ type kept struct {
 	jobs        job.Store
 	batches     bulk.Store
 	// states gives the key that seals what requests go on with, the same for every process on the store.
-	states func(context.Context) ([]byte, error)
+	// members are the processes on the store.
+	members member.Store
+	states  func(context.Context) ([]byte, error)
 	// run is the store's owner, nil where it has none.
 	run   func(context.Context) error
 	ping  func(context.Context) error
@@ -86,7 +89,7 @@ func openSQLite(ctx context.Context, c *config.Config, m *observe.Metrics) (*kep
 	}
 	return &kept{
 		keys: db.Keys(), teams: db.Teams(), idempotency: db.Idempotency(), history: db.History(), budgets: db.Budgets(), learned: db.Learned(),
-		schemas: db.Schemas(), templates: db.Templates(), deliveries: db.Deliveries(), jobs: db.Jobs(), batches: db.Batches(),
+		schemas: db.Schemas(), templates: db.Templates(), deliveries: db.Deliveries(), jobs: db.Jobs(), members: db.Members(), batches: db.Batches(),
 		states: func(context.Context) ([]byte, error) { return stateKey(c.DataDir) },
 		ping:   db.Ping, close: db.Close,
 	}, nil
