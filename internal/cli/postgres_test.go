@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -8,7 +10,8 @@ import (
 	"github.com/promptd/promptd/internal/store/postgres/postgrestest"
 )
 
-// TestPostgresScripts runs the commands on a PostgreSQL database that is empty at the beginning of each script, in DATABASE.
+// TestPostgresScripts runs the commands on a PostgreSQL database that is empty at the beginning of each script, in DATABASE; POOLER leads to the same through
+// PgBouncer, and REPLICA to the server's replica, where there are such.
 func TestPostgresScripts(t *testing.T) {
 	t.Parallel()
 	postgrestest.URL(t)
@@ -20,8 +23,23 @@ func TestPostgresScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds:                commands,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("DATABASE", postgrestest.Empty(t))
+			database := postgrestest.Empty(t)
+			env.Setenv("DATABASE", database)
+			for name, variable := range map[string]string{"POOLER": "TEST_PGBOUNCER_URL", "REPLICA": "TEST_POSTGRES_REPLICA_URL"} {
+				if server := os.Getenv(variable); server != "" {
+					env.Setenv(name, postgrestest.On(server, postgrestest.Name(database)))
+				}
+			}
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			switch name {
+			case "pooler":
+				return os.Getenv("TEST_PGBOUNCER_URL") != "", nil
+			case "replica":
+				return os.Getenv("TEST_POSTGRES_REPLICA_URL") != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %s", name)
 		},
 	})
 }
