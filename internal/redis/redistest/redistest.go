@@ -148,7 +148,7 @@ func (s Server) keys(tb testing.TB, f func(node rueidis.Client, keys []string)) 
 		}
 		var all []string
 		for cursor := uint64(0); ; {
-			page, err := node.Do(context.Background(), node.B().Scan().Cursor(cursor).Match(s.Prefix+"*").Count(1000).Build()).AsScanEntry()
+			page, err := node.Do(context.Background(), node.B().Scan().Cursor(cursor).Match(s.Prefix+"*").Count(10_000).Build()).AsScanEntry()
 			if err != nil {
 				tb.Errorf("scan %s: %v", address, err)
 				break
