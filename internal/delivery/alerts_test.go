@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,14 +18,24 @@ import (
 
 // raised are alerts as a store shows them: those of transactions that are not committed yet are not there.
 type raised struct {
+	mu   sync.Mutex
 	list []limit.Alert
 	err  error
+}
+
+// set changes what is seen, and whether anything is.
+func (r *raised) set(err error, list ...limit.Alert) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list, r.err = list, err
 }
 
 func (r *raised) Alerts(_ context.Context, reach key.Reach, after int64, most int) (out []limit.Alert, err error) {
 	if _, all := reach.Team(); !all {
 		return nil, errors.New("alerts of every team are wanted")
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, a := range r.list {
 		if a.ID > after && len(out) < most {
 			out = append(out, a)
@@ -117,15 +129,15 @@ func TestASourceThatIsAwayIsAskedAgain(t *testing.T) {
 		s := newScene(t, deliverytest.Status(200))
 		s.endpoint(1, hook)
 		source := &raised{err: errors.New("away")}
-		told := 0
+		var told atomic.Int64
 		ctx, cancel := context.WithCancel(t.Context())
-		alerts := &delivery.Alerts{Source: source, Store: s.store, OnError: func(error) { told++ }}
+		alerts := &delivery.Alerts{Source: source, Store: s.store, OnError: func(error) { told.Add(1) }}
 		s.running.Go(func() { _ = alerts.Run(ctx) })
 		time.Sleep(12 * time.Second)
-		source.err, source.list = nil, []limit.Alert{alert(1, "acme")}
+		source.set(nil, alert(1, "acme"))
 		time.Sleep(10 * time.Second)
-		if d := s.only(); told != 3 || d.Event != delivery.BudgetAlert {
-			t.Errorf("%d errors were told, and the delivery is %+v", told, d)
+		if d := s.only(); told.Load() != 3 || d.Event != delivery.BudgetAlert {
+			t.Errorf("%d errors were told, and the delivery is %+v", told.Load(), d)
 		}
 		cancel()
 		s.running.Wait()

@@ -279,13 +279,14 @@ func TestADeadHostDoesNotHoldUpOthers(t *testing.T) {
 			s.store.Tell(message("acme", i), inline("https://dead.example.com/x"))
 		}
 		var opened atomic.Int64
-		s.run(1, func(c *delivery.SenderConfig) {
-			c.Workers, c.OnHost = 12, func(string) { opened.Add(1) }
+		sender := s.run(1, func(c *delivery.SenderConfig) {
+			c.Workers, c.Poll, c.OnHost = 12, 20*time.Second, func(string) { opened.Add(1) } // A look in 20 s, so that the days of this test are short.
 		})
 		time.Sleep(10 * time.Second)
 		for i := range 100 {
 			s.store.Tell(message("acme", 1000+i), inline("https://alive.example.com/x"))
 		}
+		sender.Wake()
 		time.Sleep(3 * time.Second)
 		alive := 0
 		for _, d := range s.all() {
@@ -362,11 +363,17 @@ func TestTeamsTakeTurnsAtAHost(t *testing.T) {
 	})
 }
 
-// forgetful is a store whose leases cannot be renewed.
-type forgetful struct{ *deliverytest.Memory }
+// forgetful is a store whose leases cannot be renewed until a time.
+type forgetful struct {
+	*deliverytest.Memory
+	until time.Time
+}
 
-func (f forgetful) Renew(_ context.Context, _ string, ids []delivery.ID, _ time.Duration) ([]delivery.ID, error) {
-	return ids, nil
+func (f forgetful) Renew(ctx context.Context, token string, ids []delivery.ID, d time.Duration) ([]delivery.ID, error) {
+	if time.Now().Before(f.until) {
+		return ids, nil
+	}
+	return f.Memory.Renew(ctx, token, ids, d)
 }
 
 func TestALostLeaseEndsTheSendAndWritesNothing(t *testing.T) {
@@ -383,7 +390,7 @@ func TestALostLeaseEndsTheSendAndWritesNothing(t *testing.T) {
 			return delivery.Answer{Status: 200}, nil
 		})
 		s.store.Tell(message("acme", 1), inline(hook))
-		s.run(1, func(c *delivery.SenderConfig) { c.Store = forgetful{s.store} })
+		s.run(1, func(c *delivery.SenderConfig) { c.Store = forgetful{s.store, time.Now().Add(30 * time.Second)} })
 		time.Sleep(5 * time.Minute)
 		if d := s.only(); d.Status != delivery.Delivered || d.Attempts != 1 || len(s.targets.Receipts()) != 2 {
 			t.Errorf("the delivery is %+v after %d messages, want one attempt written of two", d, len(s.targets.Receipts()))
@@ -454,19 +461,22 @@ func TestWhatCannotBeComposedIsTriedAgainOrFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, deliverytest.Status(200))
 		s.jobs.fail = func(n int64) error {
-			if n < 3 {
+			switch {
+			case n < 3:
 				return errors.New("the database is away")
+			case n == 3:
+				return nil
+			default:
+				return fault.New(fault.NotFound, "there is no such job")
 			}
-			return nil
 		}
 		s.store.Tell(message("acme", 1), inline(hook))
-		told := 0
-		s.run(1, func(c *delivery.SenderConfig) { c.OnError = func(error) { told++ } })
+		var told atomic.Int64
+		s.run(1, func(c *delivery.SenderConfig) { c.OnError = func(error) { told.Add(1) } })
 		time.Sleep(time.Minute)
-		if d := s.only(); d.Status != delivery.Delivered || told != 2 {
-			t.Errorf("the delivery is %+v, and %d errors were told; want it delivered and 2", d, told)
+		if d := s.only(); d.Status != delivery.Delivered || told.Load() != 2 {
+			t.Errorf("the delivery is %+v, and %d errors were told; want it delivered and 2", d, told.Load())
 		}
-		s.jobs.fail = func(int64) error { return fault.New(fault.NotFound, "there is no such job") }
 		s.store.Tell(message("acme", 2), inline(hook))
 		time.Sleep(time.Minute)
 		if d := s.all()[message("acme", 2).Job]; d.Status != delivery.Failed || d.LastError != delivery.ErrorPayload {
