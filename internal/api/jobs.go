@@ -26,7 +26,7 @@ func (s *Server) submitJob(c *call) error {
 	if err != nil {
 		return err
 	}
-	order := job.Order{Who: c.caller, Idempotency: name.Key, Trace: c.r.Header.Get("Traceparent")}
+	order := job.Order{Who: c.caller, Idempotency: name.Key}
 	submit := s.submitBody
 	if isLines(c.r.Header.Get("Content-Type")) {
 		submit = s.submitLines

@@ -23,6 +23,8 @@ type Config struct {
 	Targets Targets
 	// Announce tells workers of work; nil where there is no broker.
 	Announce Announcer
+	// Trace gives the traceparent of the submitting request, which work on the job goes on with; nil where nobody traces.
+	Trace func(ctx context.Context) string
 	// Over is told of jobs that were cancelled; nil means that nobody is.
 	Over func(Ended)
 	// CallLimit bounds one call of the store; 0 means 10 seconds.
@@ -43,6 +45,9 @@ func NewService(cfg Config) *Service {
 	}
 	if cfg.Meter == nil {
 		cfg.Meter = Unmetered{}
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = func(context.Context) string { return "" }
 	}
 	s := &Service{cfg: cfg}
 	weigh := func(sub Submission) int { return 1 + len(sub.Items) }

@@ -46,8 +46,6 @@ type Order struct {
 	// Idempotency is the caller's key, empty where there is none, and Hash the SHA-256 of path and body.
 	Idempotency string
 	Hash        [32]byte
-	// Trace is the traceparent of the request; empty where there is none.
-	Trace string
 }
 
 // Receipt says what was accepted.
@@ -84,7 +82,7 @@ func (s *Service) Submit(ctx context.Context, o Order, d *Draft) (Receipt, error
 // submission is a draft as it is kept, without its items; made says that its secret was made here.
 func (s *Service) submission(ctx context.Context, o Order, d *Draft) (_ Submission, made bool, err error) {
 	j := d.Job
-	j.ID, j.Team, j.Key, j.Trace = ID(s.cfg.NewID()), o.Who.Team, o.Who.Key, o.Trace
+	j.ID, j.Team, j.Key, j.Trace = ID(s.cfg.NewID()), o.Who.Team, o.Who.Key, s.cfg.Trace(ctx)
 	switch {
 	case j.Webhook == (Webhook{}):
 	case s.cfg.Targets == nil:

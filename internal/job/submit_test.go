@@ -47,7 +47,7 @@ func (forgetful) Append(context.Context, job.ID, []job.Item) error { return nil 
 func deskOn(store func(*storetest.JobModel) job.Store) *desk {
 	d := &desk{store: storetest.NewJobModel(func() time.Time { return now })}
 	d.Service = job.NewService(job.Config{
-		Store: store(d.store), Pipeline: d, Defaults: defaults, Bell: &job.Bell{}, Announce: d, Targets: d,
+		Store: store(d.store), Pipeline: d, Defaults: defaults, Bell: &job.Bell{}, Announce: d, Targets: d, Trace: func(context.Context) string { return "00-1-2-01" },
 		NewID: func() string {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -114,7 +114,7 @@ func (d *desk) submit(t *testing.T, body, name string) (job.Receipt, error) {
 	if err != nil {
 		return job.Receipt{}, err
 	}
-	return d.Submit(t.Context(), job.Order{Who: key.Anyone(), Idempotency: name, Hash: sha256.Sum256([]byte(body)), Trace: "00-1-2-01"}, draft)
+	return d.Submit(t.Context(), job.Order{Who: key.Anyone(), Idempotency: name, Hash: sha256.Sum256([]byte(body))}, draft)
 }
 
 // lines hands lines in.
