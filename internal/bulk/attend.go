@@ -9,7 +9,6 @@ import (
 
 	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/job"
-	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/provider"
 )
 
@@ -20,7 +19,15 @@ func (c *Coordinator) attend(ctx context.Context, b Batch) {
 	p, m, ok := c.find(b.Provider, b.Model)
 	if !ok {
 		b.Code = "not_configured"
+		if err := c.own(ctx, &provider.Model{}, &b); err != nil { // What was reserved is known all the same.
+			c.troubled(ctx, &b, err)
+			return
+		}
 		c.lose(ctx, &b)
+		return
+	}
+	if err := c.own(ctx, m, &b); err != nil {
+		c.troubled(ctx, &b, err)
 		return
 	}
 	if b.Stage == Sending {
@@ -46,7 +53,7 @@ func (c *Coordinator) attend(ctx context.Context, b Batch) {
 	case at.State.Ended():
 		c.harvest(ctx, p, m, &b)
 	default:
-		c.patient(ctx, p, m, &b)
+		c.patient(ctx, p, &b)
 	}
 }
 
@@ -97,7 +104,7 @@ func (c *Coordinator) pause(n int) time.Duration {
 }
 
 // patient waits on for a batch that is under way. One for which nobody waits any more is ended, and so is one whose time is over; what was answered by then comes with its end.
-func (c *Coordinator) patient(ctx context.Context, p *provider.Provider, m *provider.Model, b *Batch) {
+func (c *Coordinator) patient(ctx context.Context, p *provider.Provider, b *Batch) {
 	now := c.cfg.Now()
 	late := b.CreatedAt.Add(usual)
 	if b.ExpiresAt.After(late) { // Its clock may be wrong, or it said nothing.
@@ -111,7 +118,6 @@ func (c *Coordinator) patient(ctx context.Context, p *provider.Provider, m *prov
 	items, err := c.items(ctx, b.Label)
 	waiting := 0
 	if err == nil {
-		c.holdAgain(ctx, m, items)
 		waiting, err = c.parked(ctx, items, max(late.Sub(now), 0)+grace)
 	}
 	c.report("park the items of batch "+b.Label, err)
@@ -160,55 +166,6 @@ func (c *Coordinator) parked(ctx context.Context, items []Item, d time.Duration)
 	return held, nil
 }
 
-// holdAgain reserves for items whose reservation was another process's.
-func (c *Coordinator) holdAgain(ctx context.Context, m *provider.Model, items []Item) {
-	for i := range items {
-		if ctx.Err() != nil {
-			return
-		}
-		c.mu.Lock()
-		_, held := c.payments[items[i].ID()]
-		c.mu.Unlock()
-		if held || items[i].Reserved == 0 {
-			continue
-		}
-		pay, err := c.payment(ctx, m, &items[i])
-		if err != nil {
-			continue // It is tried again with the next look, and at the end.
-		}
-		c.hold(items[i:i+1], []pipeline.Payment{pay})
-	}
-}
-
-// payment holds what an item had reserved, for its caller as it is now.
-func (c *Coordinator) payment(ctx context.Context, m *provider.Model, i *Item) (pipeline.Payment, error) {
-	if i.Reserved == 0 {
-		return pipeline.Payment{}, nil // Nobody pays by a budget.
-	}
-	who, err := c.cfg.Callers.Accepted(ctx, i.Key)
-	if err != nil {
-		return pipeline.Payment{}, err
-	}
-	return c.cfg.Pipeline.HoldAgain(ctx, who, m, i.Reserved)
-}
-
-// take gives the payment of an item, held here or by another process before.
-func (c *Coordinator) take(ctx context.Context, m *provider.Model, i *Item) pipeline.Payment {
-	c.mu.Lock()
-	pay, held := c.payments[i.ID()]
-	delete(c.payments, i.ID())
-	c.mu.Unlock()
-	if held {
-		return pay
-	}
-	if m == nil { // It is not configured any more, and what was reserved is known all the same.
-		m = &provider.Model{Name: i.ID()}
-	}
-	pay, err := c.payment(ctx, m, i)
-	c.report("charge for an item of job "+string(i.Lease.Job), err)
-	return pay
-}
-
 // unmade and lost say what is paid for the items of a batch that brings nothing.
 const (
 	unmade = false
@@ -222,8 +179,7 @@ func (c *Coordinator) lose(ctx context.Context, b *Batch) { c.abandon(ctx, b, lo
 func (c *Coordinator) abandon(ctx context.Context, b *Batch, forfeit bool) {
 	items, err := c.items(ctx, b.Label)
 	if err == nil {
-		_, m, _ := c.find(b.Provider, b.Model)
-		err = c.abandonItems(ctx, m, b, items, forfeit)
+		err = c.abandonItems(ctx, b, items, forfeit)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -237,12 +193,12 @@ func (c *Coordinator) abandon(ctx context.Context, b *Batch, forfeit bool) {
 }
 
 // abandonItems gives items back.
-func (c *Coordinator) abandonItems(ctx context.Context, m *provider.Model, b *Batch, items []Item, forfeit bool) error {
+func (c *Coordinator) abandonItems(ctx context.Context, b *Batch, items []Item, forfeit bool) error {
 	return each(items, func(i *Item) error {
 		if err := c.release(ctx, i); err != nil {
 			return err
 		}
-		pay := c.take(ctx, m, i)
+		pay := c.take(b.Label, i)
 		if forfeit {
 			pay.Forfeit()
 		} else {

@@ -104,6 +104,10 @@ const (
 const (
 	// hold is how long a process keeps a batch without a word: it renews it three times as often.
 	hold = 2 * time.Minute
+	// lag is how long a batch waits for its own process to look at it before another one does.
+	lag = 2 * time.Minute
+	// settleEvery is how often a process looks whether others have taken its batches over.
+	settleEvery = 30 * time.Second
 	// usual is how long a service may take where it says no other time; grace is added before the batch is given up.
 	usual, grace = 24 * time.Hour, 2 * time.Hour
 	// doubt is how long a batch is looked for whose creation was not answered, unsure the pause between two looks for it.
@@ -141,20 +145,20 @@ type Coordinator struct {
 
 	mu sync.Mutex
 
-	running    bool
-	bytes      int // collected, or being sent
+	ended      bool // nothing is taken any more
+	bytes      int  // collected, or being sent
 	collecting map[target]*collection
-	refused    map[target]time.Time // until when nothing is collected
-	payments   map[string]pipeline.Payment
+	refused    map[target]time.Time                   // until when nothing is collected
+	payments   map[string]map[string]pipeline.Payment // by label and call
 }
 
 // target is who is asked.
 type target struct{ provider, model string }
 
-// New makes a coordinator. Nothing is taken before Run, nor after it.
+// New makes a coordinator. What it takes before Run is sent by Run; after Run it takes nothing.
 func New(cfg Config) *Coordinator {
 	c := &Coordinator{
-		cfg: cfg.filled(), full: make(chan struct{}, 1), collecting: map[target]*collection{}, refused: map[target]time.Time{}, payments: map[string]pipeline.Payment{},
+		cfg: cfg.filled(), full: make(chan struct{}, 1), collecting: map[target]*collection{}, refused: map[target]time.Time{}, payments: map[string]map[string]pipeline.Payment{},
 	}
 	c.parks = job.NewCombiner(job.CombinerConfig[parking]{Most: mostParked, Timeout: storeLimit}, c.park)
 	c.ends = job.NewCombiner(job.CombinerConfig[ending]{Most: mostParked, Timeout: storeLimit}, c.endAll)
@@ -166,9 +170,6 @@ const mostBusy = 4
 
 // Run works until the context ends. Then what was collected goes back to the workers, what is being made is made to its end, and all else is left to whoever comes next.
 func (c *Coordinator) Run(ctx context.Context) error {
-	c.mu.Lock()
-	c.running = true
-	c.mu.Unlock()
 	var under sync.WaitGroup
 	slots := make(chan struct{}, mostBusy)
 	// A batch that is being made outlives the context for a time: where it is cut nobody knows whether it was made.
@@ -176,7 +177,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	defer end()
 	tick := time.NewTicker(c.cfg.Tick)
 	defer tick.Stop()
-	forgotten := time.Time{}
+	var forgotten, settled time.Time
 	for ctx.Err() == nil {
 		for _, s := range c.ripe(false) {
 			under.Go(func() {
@@ -186,9 +187,14 @@ func (c *Coordinator) Run(ctx context.Context) error {
 			})
 		}
 		c.work(ctx, &under, slots)
-		if now := c.cfg.Now(); now.Sub(forgotten) >= time.Hour {
+		now := c.cfg.Now()
+		if now.Sub(forgotten) >= time.Hour {
 			forgotten = now
 			c.report("forget old batches", c.forget(ctx))
+		}
+		if now.Sub(settled) >= settleEvery {
+			settled = now
+			c.report("look what was taken over", c.settle(ctx))
 		}
 		select {
 		case <-tick.C:
@@ -202,6 +208,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		c.giveBack(lasting, s.items, s.payments)
 	}
 	under.Wait()
+	c.leave(lasting)
 	return nil
 }
 
@@ -211,7 +218,7 @@ func (c *Coordinator) work(ctx context.Context, under *sync.WaitGroup, slots cha
 	if free <= 0 {
 		return
 	}
-	list, err := c.cfg.Store.Take(ctx, c.cfg.Holder, hold, free)
+	list, err := c.cfg.Store.Take(ctx, c.cfg.Holder, hold, lag, free)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.report("look for batches that are due", err)

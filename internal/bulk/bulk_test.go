@@ -225,6 +225,33 @@ func TestAFullBatchIsSentAtOnce(t *testing.T) {
 	}
 }
 
+func TestAnOrderlyEndHandsBatchesOver(t *testing.T) {
+	t.Parallel()
+	eachForm(t, func(t *testing.T, f form) {
+		w := newWorld(t, f, providertest.Settings{Seed: 1, Batches: &providertest.Batches{Looks: 40}})
+		const n = 10
+		first := w.start("one")
+		id := w.submit(jobName, n)
+		w.until("the batch is under way", func() bool {
+			made := w.service.MadeBatches()
+			return len(made) > 0 && made[0].Looked > 2
+		})
+		first.stop()
+		w.advance(time.Hour)
+		second := w.start("two")
+		if j := w.await(id, time.Second, first, second); j.State != job.Completed {
+			t.Errorf("the job is %s", j.State)
+		}
+		second.stop()
+		if got := w.results(id, n); got != n {
+			t.Errorf("%d of %d came by a batch", got, n)
+		}
+		if spent, recorded := w.spent(), w.recorded(); spent != recorded || spent == 0 {
+			t.Errorf("%d were booked of the budget, and the history has %d; %s", spent, recorded, first.said.String())
+		}
+	})
+}
+
 func TestTwoProcessesShareTheWork(t *testing.T) {
 	t.Parallel()
 	eachForm(t, func(t *testing.T, f form) {

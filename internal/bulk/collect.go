@@ -104,7 +104,7 @@ func (c *Coordinator) Defer(ctx context.Context, w *job.Work) (taken bool, err e
 func (c *Coordinator) open() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.running
+	return !c.ended
 }
 
 // fits says whether a candidate's calls can go into a batch now.
@@ -122,7 +122,7 @@ func (c *Coordinator) add(t target, i *Item, entry []byte, pay pipeline.Payment)
 	calls, bytes := c.bounds(t)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.running || c.bytes+len(entry) > mostCollected*c.cfg.Bytes {
+	if c.ended || c.bytes+len(entry) > mostCollected*c.cfg.Bytes {
 		return false
 	}
 	c.bytes += len(entry)
@@ -181,7 +181,7 @@ func (c *Coordinator) ripe(all bool) []*collection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if all {
-		c.running = false
+		c.ended = true
 	}
 	var list []*collection
 	for key, s := range c.collecting {

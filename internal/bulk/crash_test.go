@@ -105,11 +105,11 @@ func (s mortalStore) Save(ctx context.Context, b bulk.Batch, holder string, next
 }
 
 // Take takes those that are due. Looks in vain are no steps: there would be no end of them.
-func (s mortalStore) Take(ctx context.Context, holder string, lease time.Duration, most int) (list []bulk.Batch, err error) {
+func (s mortalStore) Take(ctx context.Context, holder string, lease, lag time.Duration, most int) (list []bulk.Batch, err error) {
 	if s.m.dead() {
 		return nil, errDead
 	}
-	if list, err = s.Store.Take(ctx, holder, lease, most); len(list) > 0 {
+	if list, err = s.Store.Take(ctx, holder, lease, lag, most); len(list) > 0 {
 		err = s.m.step(func() error { return nil })
 	}
 	if err != nil {
@@ -121,6 +121,11 @@ func (s mortalStore) Take(ctx context.Context, holder string, lease time.Duratio
 // Hold holds a batch.
 func (s mortalStore) Hold(ctx context.Context, label, holder string, lease time.Duration) error {
 	return s.m.step(func() error { return s.Store.Hold(ctx, label, holder, lease) })
+}
+
+// Leave gives up what it owns: the dead give up nothing.
+func (s mortalStore) Leave(ctx context.Context, owner string) error {
+	return s.m.step(func() error { return s.Store.Leave(ctx, owner) })
 }
 
 // End ends items.
@@ -175,7 +180,7 @@ func dieAt(t *testing.T, f form, step int64, late bool) (died bool) {
 		}
 		return len(made) > 0
 	}
-	w.until("the process dies, or is done", func() bool { return m.dead() || over() && closed() })
+	w.until(fmt.Sprintf("the process dies at step %d, or is done", step), func() bool { return m.dead() || over() && closed() }, first)
 	died = m.dead()
 	m.left.Store(0)
 	first.stop()

@@ -39,7 +39,7 @@ func (c *Coordinator) harvest(ctx context.Context, p *provider.Provider, m *prov
 			rest = append(rest, i)
 		}
 	}
-	if err := c.abandonItems(ctx, m, b, rest, lost); err != nil {
+	if err := c.abandonItems(ctx, b, rest, lost); err != nil {
 		c.troubled(ctx, b, err)
 		return
 	}
@@ -112,7 +112,7 @@ func (c *Coordinator) bringHome(ctx context.Context, m *provider.Model, b *Batch
 		}
 	default: // It went another way; what was answered is paid all the same.
 	}
-	pay := c.take(ctx, m, i)
+	pay := c.take(b.Label, i)
 	switch {
 	case r.Err == nil:
 		pay.Close(&attempt, nil)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/promptd/promptd/internal/dialect"
-	"github.com/promptd/promptd/internal/pipeline"
 	"github.com/promptd/promptd/internal/provider"
 )
 
@@ -26,7 +25,8 @@ func (c *Coordinator) send(ctx context.Context, s *collection) {
 		return
 	}
 	b.CreatedAt = c.cfg.Now()
-	c.hold(s.items, s.payments)
+	b.Owner = c.cfg.Holder
+	c.hold(b.Label, s.items, s.payments)
 	ctx, stop := c.heartbeat(ctx, b.Label)
 	defer stop()
 	// Only now, when it is kept where they are: else nobody would know of them for so long.
@@ -41,15 +41,6 @@ func (c *Coordinator) keep(ctx context.Context, b Batch, items []Item) error {
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	return c.cfg.Store.Keep(ctx, b, items, c.cfg.Holder, hold)
-}
-
-// hold remembers the payments of a batch's items.
-func (c *Coordinator) hold(items []Item, payments []pipeline.Payment) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := range items {
-		c.payments[items[i].ID()] = payments[i]
-	}
 }
 
 // fate is what is known of a batch that was to be made.

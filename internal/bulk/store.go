@@ -25,6 +25,10 @@ type Batch struct {
 	Looks, Failures int
 	// Cancelled says that its end was asked for.
 	Cancelled bool
+	// Owner is the process that holds what the items have reserved of budgets; empty where that was given back. Forfeited says that another one did and is gone:
+	// what it held counts as spent, and what the items cost is not charged again.
+	Owner     string
+	Forfeited bool
 	// Code says why it was given up; empty where it was not.
 	Code string
 	// CreatedAt is when it was first kept, by the store's clock; ExpiresAt is the service's, zero where it is not known.
@@ -66,7 +70,7 @@ var ErrLost = errors.New("bulk: the batch is held by another process")
 // Store keeps batches. All methods may be called at the same time, by several processes, and each is one transaction. Holds and due times run by the clock of the
 // store. What is acknowledged is on disk.
 type Store interface {
-	// Keep writes a batch with its items before the service hears of it, held by the holder for the lease. An item of a job that was in a batch before is refused,
+	// Keep writes a batch with its items before the service hears of it, held by the holder for the lease, and owned by it. An item of a job that was in a batch before is refused,
 	// and with it all: the error is then ErrTried.
 	Keep(ctx context.Context, b Batch, items []Item, holder string, lease time.Duration) error
 	// Save writes what is known of a batch that the holder holds: all but its label, its items and CreatedAt. With a time for the next look it lets go of it.
@@ -74,8 +78,12 @@ type Store interface {
 	Save(ctx context.Context, b Batch, holder string, next, lease time.Duration) error
 	// Hold prolongs the holder's lease; ErrLost where it is not the holder's.
 	Hold(ctx context.Context, label, holder string, lease time.Duration) error
-	// Take gives the holder batches that are not closed, due, and held by nobody whose lease lasts, the longest due first.
-	Take(ctx context.Context, holder string, lease time.Duration, most int) ([]Batch, error)
+	// Take gives the holder batches that are not closed, due, and held by nobody whose lease lasts, the longest due first. Those of another owner it gives only when
+	// they have been due for the lag: their owner takes them sooner, if it is there. Their Owner is as it was.
+	Take(ctx context.Context, holder string, lease, lag time.Duration, most int) ([]Batch, error)
+	// Owned gives the labels of the batches that are not closed and whose Owner it is. Leave makes it the Owner of none.
+	Owned(ctx context.Context, owner string) ([]string, error)
+	Leave(ctx context.Context, owner string) error
 	// Items gives those items that were not ended, from a place on, in their order.
 	Items(ctx context.Context, label string, from, most int) ([]Item, error)
 	// End notes that items went on. Doing it again changes nothing.

@@ -306,7 +306,7 @@ func (w *world) submit(id string, n int) job.ID {
 		ID: job.ID(id), Team: "acme", Key: "key_1", Priority: job.Normal, Urgency: job.Whenever, Batch: true, Request: []byte(`{"schema":` + small + `}`),
 	}}
 	for i := range n {
-		s.Items = append(s.Items, job.Item{Name: fmt.Sprint(i), Request: fmt.Appendf(nil, `{"id":"%d","prompt":"There are %d apples."}`, i, i)})
+		s.Items = append(s.Items, job.Item{Name: fmt.Sprint(i), Request: fmt.Appendf(nil, `{"id":"%d","prompt":"There are %d apples in box %s."}`, i, i, id)})
 	}
 	got, err := w.db.Jobs().Submit(w.t.Context(), []job.Submission{s})
 	if err != nil || got[0].Err != nil {
@@ -339,12 +339,15 @@ func (w *world) await(id job.ID, hurry time.Duration, procs ...*process) job.Job
 }
 
 // until waits until something is so.
-func (w *world) until(what string, is func() bool) {
+func (w *world) until(what string, is func() bool, procs ...*process) {
 	w.t.Helper()
 	patience := time.Now().Add(20 * time.Second)
 	for !is() {
 		if time.Now().After(patience) {
-			w.t.Fatalf("in vain: %s", what)
+			for _, p := range procs {
+				w.t.Logf("%s: %s", p.name, p.said.String())
+			}
+			w.t.Fatalf("in vain: %s; the service has %+v", what, w.service.MadeBatches())
 		}
 		time.Sleep(time.Millisecond) //nolint:forbidigo // As above.
 	}

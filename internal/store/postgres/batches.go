@@ -66,7 +66,7 @@ func (s *Batches) held(ctx context.Context, name, query string, args ...any) err
 }
 
 // Take gives the holder batches that are due; those that another process takes at the moment are left to it.
-func (s *Batches) Take(ctx context.Context, holder string, lease time.Duration, most int) ([]bulk.Batch, error) {
+func (s *Batches) Take(ctx context.Context, holder string, lease, lag time.Duration, most int) ([]bulk.Batch, error) {
 	type taken struct {
 		bulk.Batch
 		due int64
@@ -74,7 +74,7 @@ func (s *Batches) Take(ctx context.Context, holder string, lease time.Duration, 
 	var list []taken
 	err := s.db.tx(ctx, "batch_take", func(ctx context.Context, tx pgx.Tx) error {
 		list = nil
-		rows, err := tx.Query(ctx, s.text.Take, s.db.clock(), holder, lease.Microseconds(), most)
+		rows, err := tx.Query(ctx, s.text.Take, s.db.clock(), holder, lease.Microseconds(), most, lag.Microseconds())
 		if err != nil {
 			return err
 		}
@@ -107,6 +107,23 @@ func (s *Batches) Items(ctx context.Context, label string, from, most int) (list
 		return err
 	})
 	return list, err
+}
+
+// Owned gives the labels of an owner's batches.
+func (s *Batches) Owned(ctx context.Context, owner string) (labels []string, err error) {
+	err = s.db.rows(ctx, "batch_owned", statement.OwnedBatches, []any{owner}, func(row statement.Row) error {
+		var label string
+		err := row.Scan(&label)
+		labels = append(labels, label)
+		return err
+	})
+	return labels, err
+}
+
+// Leave gives up an owner's batches.
+func (s *Batches) Leave(ctx context.Context, owner string) error {
+	_, err := s.db.exec(ctx, "batch_leave", statement.LeaveBatches, owner)
+	return err
 }
 
 // endBatchItems ends the items at those places. Only who holds the batch does that, so that no two processes wait for each other.

@@ -77,7 +77,7 @@ func (s *Batches) held(ctx context.Context, name, query string, args ...any) err
 }
 
 // Take gives the holder batches that are due. Where nothing is, nothing is written.
-func (s *Batches) Take(ctx context.Context, holder string, lease time.Duration, most int) ([]bulk.Batch, error) {
+func (s *Batches) Take(ctx context.Context, holder string, lease, lag time.Duration, most int) ([]bulk.Batch, error) {
 	now := s.now().UnixMicro()
 	due := false
 	err := s.file.rows(ctx, "batch_due", anyBatchDue, []any{now}, func(rows *sql.Rows) error { return rows.Scan(&due) })
@@ -90,7 +90,7 @@ func (s *Batches) Take(ctx context.Context, holder string, lease time.Duration, 
 	}
 	var list []taken
 	err = s.file.tx(ctx, "batch_take", func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, s.text.Take, now, holder, lease.Microseconds(), most)
+		rows, err := tx.QueryContext(ctx, s.text.Take, now, holder, lease.Microseconds(), most, lag.Microseconds())
 		if err != nil {
 			return err
 		}
@@ -125,6 +125,25 @@ func (s *Batches) Items(ctx context.Context, label string, from, most int) (list
 		return err
 	})
 	return list, err
+}
+
+// Owned gives the labels of an owner's batches.
+func (s *Batches) Owned(ctx context.Context, owner string) (labels []string, err error) {
+	err = s.file.rows(ctx, "batch_owned", sqltext.OwnedBatches, []any{owner}, func(rows *sql.Rows) error {
+		var label string
+		err := rows.Scan(&label)
+		labels = append(labels, label)
+		return err
+	})
+	return labels, err
+}
+
+// Leave gives up an owner's batches.
+func (s *Batches) Leave(ctx context.Context, owner string) error {
+	return s.file.tx(ctx, "batch_leave", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, sqltext.LeaveBatches, owner)
+		return err
+	})
 }
 
 // End notes that items went on.

@@ -24,6 +24,8 @@ func batchContracts() []contract {
 		{"the longest due is taken first, and as many as wanted", batchOrder},
 		{"of several that take at once each batch goes to one", batchRace},
 		{"what is known of a batch is saved whole", batchSaved},
+		{"a batch waits for its owner before another takes it", batchOwned},
+		{"who gives up its batches owns none", batchLeft},
 		{"items that went on are not given again", batchEnded},
 		{"closed batches are forgotten when they are old", batchForgotten},
 		{"a cancelled call of batches changes nothing", batchCancelled},
@@ -48,13 +50,14 @@ func keepBatch(t *testing.T, s Stores, label string, n int) (bulk.Batch, []bulk.
 	t.Helper()
 	b, items := sampleBatch(label, n)
 	must(t, s.Batches.Keep(t.Context(), b, items, "one", batchLease))
+	b.Owner = "one"
 	return b, items
 }
 
 // take takes what is due.
 func takeBatches(t *testing.T, s Stores, holder string, most int) []bulk.Batch {
 	t.Helper()
-	list, err := s.Batches.Take(t.Context(), holder, batchLease, most)
+	list, err := s.Batches.Take(t.Context(), holder, batchLease, 0, most)
 	must(t, err)
 	return list
 }
@@ -188,7 +191,7 @@ func batchRace(t *testing.T, s Stores, clock *Clock) {
 	must(t, together(takers, func(i int) error {
 		var err error
 		for range batches {
-			list, failed := s.Batches.Take(t.Context(), fmt.Sprintf("taker-%d", i), batchLease, 1)
+			list, failed := s.Batches.Take(t.Context(), fmt.Sprintf("taker-%d", i), batchLease, 0, 1)
 			taken[i] = append(taken[i], list...)
 			err = errors.Join(err, failed)
 		}
@@ -214,7 +217,7 @@ func batchSaved(t *testing.T, s Stores, clock *Clock) {
 	b, _ := keepBatch(t, s, "b-1", 1)
 	for _, text := range strange() {
 		b.Stage, b.Via, b.ID, b.InputFile, b.OutputFile, b.ErrorFile, b.Code = bulk.Open, text, text, text, text, text, text
-		b.Looks, b.Failures, b.Cancelled = b.Looks+1, 7, !b.Cancelled
+		b.Looks, b.Failures, b.Cancelled, b.Forfeited, b.Owner = b.Looks+1, 7, !b.Cancelled, !b.Forfeited, text
 		b.ExpiresAt = start().Add(time.Hour)
 		must(t, s.Batches.Save(t.Context(), b, "one", time.Second, batchLease))
 		clock.Advance(time.Second)
@@ -229,6 +232,59 @@ func batchSaved(t *testing.T, s Stores, clock *Clock) {
 	clock.Advance(time.Second)
 	if list := takeBatches(t, s, "one", 1); len(list) != 1 || !list[0].ExpiresAt.IsZero() {
 		t.Errorf("a time that is not known became %v", list)
+	}
+}
+
+func batchOwned(t *testing.T, s Stores, clock *Clock) {
+	const lag = 10 * time.Second
+	b, _ := keepBatch(t, s, "b-1", 1)
+	must(t, s.Batches.Save(t.Context(), b, "one", time.Second, batchLease))
+	take := func(holder string) []string {
+		t.Helper()
+		list, err := s.Batches.Take(t.Context(), holder, batchLease, lag, 10)
+		must(t, err)
+		return labels(list)
+	}
+	clock.Advance(time.Second + lag - time.Microsecond)
+	if got := take("two"); len(got) != 0 {
+		t.Errorf("another took %v before the lag was over", got)
+	}
+	if got := take("one"); len(got) != 1 {
+		t.Error("its owner does not get it")
+	}
+	must(t, s.Batches.Save(t.Context(), b, "one", time.Second, batchLease))
+	clock.Advance(time.Second + lag)
+	if got := take("two"); len(got) != 1 {
+		t.Error("another does not get it when the lag is over")
+	}
+	owned, err := s.Batches.Owned(t.Context(), "one")
+	if must(t, err); !slices.Equal(owned, []string{"b-1"}) {
+		t.Errorf("one owns %v: to take a batch is not to own it", owned)
+	}
+	b.Owner = "two"
+	must(t, s.Batches.Save(t.Context(), b, "two", 0, batchLease))
+	if owned, err = s.Batches.Owned(t.Context(), "one"); err != nil || len(owned) != 0 {
+		t.Errorf("one owns %v (%v), which is two's", owned, err)
+	}
+}
+
+func batchLeft(t *testing.T, s Stores, clock *Clock) {
+	keepBatch(t, s, "b-1", 1)
+	closed, _ := keepBatch(t, s, "b-2", 1)
+	closed.Stage = bulk.Closed
+	must(t, s.Batches.Save(t.Context(), closed, "one", time.Second, batchLease))
+	must(t, s.Batches.Leave(t.Context(), "two"))
+	if owned, err := s.Batches.Owned(t.Context(), "one"); err != nil || !slices.Equal(owned, []string{"b-1"}) {
+		t.Errorf("one owns %v (%v), want b-1: b-2 is closed", owned, err)
+	}
+	must(t, s.Batches.Leave(t.Context(), "one"))
+	if owned, err := s.Batches.Owned(t.Context(), "one"); err != nil || len(owned) != 0 {
+		t.Errorf("one owns %v (%v), and gave them up", owned, err)
+	}
+	clock.Advance(batchLease)
+	list, err := s.Batches.Take(t.Context(), "two", batchLease, time.Hour, 10)
+	if must(t, err); len(list) != 1 || list[0].Owner != "" {
+		t.Errorf("two gets %v, want b-1, for which nobody is waited", labels(list))
 	}
 }
 
@@ -276,7 +332,7 @@ func batchCancelled(t *testing.T, s Stores, clock *Clock) {
 	wantCancelled(t, "Hold", s.Batches.Hold(cancelled(), "b-1", "one", time.Hour))
 	wantCancelled(t, "End", s.Batches.End(cancelled(), "b-1", []int{0}))
 	clock.Advance(batchLease)
-	_, err := s.Batches.Take(cancelled(), "two", batchLease, 1)
+	_, err := s.Batches.Take(cancelled(), "two", batchLease, 0, 1)
 	wantCancelled(t, "Take", err)
 	if list := takeBatches(t, s, "two", 10); len(list) != 1 {
 		t.Errorf("%v are there, want b-1", labels(list))

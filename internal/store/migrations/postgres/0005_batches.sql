@@ -4,6 +4,7 @@ SET LOCAL lock_timeout = '2s';
 
 -- Batches at providers' batch APIs. stage is sending, open or closed; via marks the credential that the batch was made with, without saying it. The service's
 -- names of the batch and of its files are empty where they are not known. A batch is looked after by its holder, until lease_until.
+-- owner is the process that holds what its items have reserved of budgets, empty where it was given back; forfeited says that another one did, and died.
 CREATE TABLE batches (
     label       text COLLATE "C" PRIMARY KEY,
     stage       text COLLATE "C" NOT NULL,
@@ -23,7 +24,9 @@ CREATE TABLE batches (
     expires_at  bigint,
     due_at      bigint NOT NULL,
     holder      text COLLATE "C" NOT NULL,
-    lease_until bigint NOT NULL
+    lease_until bigint NOT NULL,
+    owner       text COLLATE "C" NOT NULL,
+    forfeited   bigint NOT NULL
 );
 
 CREATE INDEX batches_due ON batches (due_at) WHERE stage <> 'closed';

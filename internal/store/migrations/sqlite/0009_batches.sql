@@ -2,6 +2,7 @@
 
 -- Batches at providers' batch APIs. stage is sending, open or closed; via marks the credential that the batch was made with, without saying it. The service's
 -- names of the batch and of its files are empty where they are not known. A batch is looked after by its holder, until lease_until.
+-- owner is the process that holds what its items have reserved of budgets, empty where it was given back; forfeited says that another one did, and died.
 CREATE TABLE batches (
     label       TEXT PRIMARY KEY,
     stage       TEXT NOT NULL,
@@ -21,7 +22,9 @@ CREATE TABLE batches (
     expires_at  INTEGER,
     due_at      INTEGER NOT NULL,
     holder      TEXT NOT NULL,
-    lease_until INTEGER NOT NULL
+    lease_until INTEGER NOT NULL,
+    owner       TEXT NOT NULL,
+    forfeited   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX batches_due ON batches (due_at) WHERE stage <> 'closed';
