@@ -30,13 +30,13 @@ func (a *App) watchProviders() {
 func figuresOf(p *provider.Provider) observe.Account {
 	f := p.Figures()
 	out := observe.Account{
-		Provider: p.Name(), RetryBudget: f.RetryBudget, RetriesRefused: f.RetriesRefused, CredentialsResting: f.CredentialsResting, CredentialRests: f.Rests,
+		Provider: p.Name(), InFlight: p.InFlight(), RetryBudget: f.RetryBudget, RetriesRefused: f.RetriesRefused, CredentialsResting: f.CredentialsResting, CredentialRests: f.Rests,
 		Unsent: map[string]int64{"open": f.Open, "busy": f.Busy, "resting": f.Resting, "limited": f.Limited},
 	}
 	models := p.Models()
 	for i := range models {
 		s := p.Standing(&models[i])
-		out.InFlight, out.Limit = s.InFlight, s.Limit
+		out.Limit = s.Limit
 		out.Models = append(out.Models, observe.AccountModel{
 			Model: models[i].Name, Breaker: int(s.Breaker), P50: s.Latency.P50.Seconds(), P95: s.Latency.P95.Seconds(),
 		})

@@ -20,6 +20,8 @@ type Ledger interface {
 const (
 	// askLedger is how long a key is counted here after the ledger failed, before it is asked for it again.
 	askLedger = 250 * time.Millisecond
+	// tellAgain is how long nothing is said of a ledger that fails on.
+	tellAgain = 10 * time.Second
 	// shareSweep is the time between two looks for keys that nobody uses any more.
 	shareSweep = time.Minute
 )
@@ -34,6 +36,8 @@ type ShareConfig struct {
 	Members func() int
 	// Now is the clock; nil means the real one.
 	Now func() time.Time
+	// OnError is told why the ledger was not counted in, every ten seconds at the most while that is so; it may be nil.
+	OnError func(error)
 }
 
 // Shared is a limiter that counts in a ledger, and goes on by itself while that is away: then each process admits its share, a limit's part by the number of
@@ -52,6 +56,7 @@ type Shared struct {
 	seed  maphash.Seed
 	shard [shareShards]shareShard
 	here  atomic.Uint64 // decisions made without the ledger
+	told  atomic.Int64  // when OnError was told last
 }
 
 type shareShard struct {
@@ -68,6 +73,9 @@ func NewShared(c ShareConfig) *Shared {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.OnError == nil {
+		c.OnError = func(error) {}
 	}
 	s := &Shared{cfg: c, start: c.Now(), seed: maphash.MakeSeed()}
 	for i := range s.shard {
@@ -193,6 +201,12 @@ func (a *away) ask(now int64) bool {
 }
 
 // trouble says that an error is the ledger's, not what a call brought upon itself.
-func trouble(ctx context.Context, err error) bool {
-	return err != nil && ctx.Err() == nil
+func (s *Shared) trouble(ctx context.Context, err error) bool {
+	if err == nil || ctx.Err() != nil {
+		return false
+	}
+	if now, told := s.now(), s.told.Load(); (told == 0 || now-told >= int64(tellAgain)) && s.told.CompareAndSwap(told, max(1, now)) {
+		s.cfg.OnError(err)
+	}
+	return true
 }

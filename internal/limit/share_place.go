@@ -36,7 +36,7 @@ func (s *Shared) Enter(ctx context.Context, key string, most int) (Decision, err
 		return s.enterHere(key, most), nil
 	}
 	d, err := s.cfg.Ledger.Enter(ctx, key, most)
-	if trouble(ctx, err) {
+	if s.trouble(ctx, err) {
 		return s.enterHere(key, most), nil
 	}
 	if err == nil && d.Allowed {
@@ -90,7 +90,7 @@ func (s *Shared) Leave(ctx context.Context, key string) error {
 // Inside counts those who have entered; see [Limiter]. While the ledger is away it counts those of this process.
 func (s *Shared) Inside(ctx context.Context, key string) (int, error) {
 	n, err := s.cfg.Ledger.Inside(ctx, key)
-	if err != nil && !trouble(ctx, err) {
+	if err != nil && !s.trouble(ctx, err) {
 		return 0, err
 	}
 	h := s.of(key)
@@ -137,6 +137,7 @@ func (s *Shared) readmit(ctx context.Context, key string) bool {
 
 func (s *Shared) readmitOne(ctx context.Context, key string) bool {
 	if _, err := s.cfg.Ledger.Enter(ctx, key, math.MaxInt); err != nil {
+		s.trouble(ctx, err)
 		return false
 	}
 	h := s.of(key)

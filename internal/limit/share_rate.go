@@ -69,7 +69,7 @@ func (s *Shared) decide(ctx context.Context, key string, cost int, p Policy, ask
 	if again {
 		s.asked(key)
 	}
-	if !trouble(ctx, err) {
+	if !s.trouble(ctx, err) {
 		return Decision{}, err
 	}
 	return s.decideHere(key, cost, p, hold)
@@ -237,6 +237,7 @@ func (s *Shared) back(ctx context.Context, key string, p Policy, tell count) (th
 		return true, true
 	}
 	err := tell(ctx, key, n, p)
+	s.trouble(ctx, err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r = h.rate(key); err != nil {

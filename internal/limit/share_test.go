@@ -221,6 +221,27 @@ func TestAnOutageMakesNothingWhole(t *testing.T) {
 	}
 }
 
+func TestTroubleWithTheLedgerIsToldNowAndThen(t *testing.T) {
+	t.Parallel()
+	clock := limittest.NewClock()
+	ledger := newCuttable(clock.Now)
+	ledger.cut.Store(true)
+	var told []error
+	s := limit.NewShared(limit.ShareConfig{Ledger: ledger, Now: clock.Now, OnError: func(err error) { told = append(told, err) }})
+	for range 25 { // 25 seconds.
+		if _, err := s.Allow(t.Context(), "k", 1, limit.PerHour(10)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Enter(t.Context(), "k", 10); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(time.Second)
+	}
+	if len(told) != 3 || !errors.Is(told[0], errGone) {
+		t.Errorf("told %v, want the ledger's error three times in 25 s", told)
+	}
+}
+
 func TestABatchAboveTheShareIsPaidBack(t *testing.T) {
 	t.Parallel()
 	r := newReplicas(4)
