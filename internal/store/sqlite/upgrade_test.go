@@ -11,6 +11,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/promptd/promptd/internal/fault"
+	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
 	"github.com/promptd/promptd/internal/store/migrations"
 	"github.com/promptd/promptd/internal/store/sqlite"
@@ -77,5 +78,23 @@ func TestTheFirstReleasesDataIsKept(t *testing.T) {
 	}
 	if got, err = db.History().Request(t.Context(), key.OfTeam("acme"), "r2"); err != nil || got.Template != "order@1" {
 		t.Errorf("a request after the upgrade: got the template %q, %v", got.Template, err)
+	}
+	jobsWork(t, db)
+}
+
+// jobsWork checks that jobs can be kept and done in a store that was upgraded.
+func jobsWork(t *testing.T, db *sqlite.DB) {
+	t.Helper()
+	one := job.Submission{Job: job.Job{ID: "019ac6f2-0000-7000-8000-000000000001", Team: "acme", Priority: job.Normal, Request: []byte("{}")}, Items: make([]job.Item, 1)}
+	if got, err := db.Jobs().Submit(t.Context(), []job.Submission{one}); err != nil || got[0].Err != nil {
+		t.Fatalf("submit a job: got %+v, %v", got, err)
+	}
+	work, err := db.Jobs().Claim(t.Context(), job.Want{Worker: "w", Most: 1, Lease: time.Minute, Classes: []job.Priority{job.Normal}})
+	if err != nil || len(work) != 1 {
+		t.Fatalf("claim: got %d items, %v, want 1", len(work), err)
+	}
+	got, err := db.Jobs().Finish(t.Context(), []job.Finished{{Lease: work[0].Lease, State: job.ItemCompleted, Result: []byte("{}")}})
+	if err != nil || !got[0].Last || got[0].State != job.Completed {
+		t.Errorf("finish: got %+v, %v, want a completed job", got, err)
 	}
 }
