@@ -4,8 +4,9 @@
 // It is not for the load that providers take (package provider), nor for what was used (package usage). It decides and says when to
 // come back; it never waits, but for the short bounded queue of a [Door], and for the store where a budget's block is used up.
 //
-// The main types are [Limiter], which counts by key and has its backends in limit/memory and limit/redis; [Budgets], which reserves
-// money before calls and books what they cost; [Door], the concurrency limit of the whole process; and the header texts of headers.go.
+// The main types are [Limiter], which counts by key and has its backends in limit/memory and limit/redis; [Shared], which goes on with this
+// process's share where a backend that processes count in together is away; [Budgets], which reserves money before calls and books what they
+// cost; [Door], the concurrency limit of the whole process; and the header texts of headers.go.
 //
 // A limit of n in a period admits a burst of n and then one more every period/n. The state of a key is one instant, the
 // theoretical arrival time: when its allowance will be whole again. Admitting a cost moves it on by cost × period/n; that may not

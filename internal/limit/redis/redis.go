@@ -7,9 +7,9 @@
 // inside the process uses.
 //
 // What is held for a call under way, a reservation or a place, has a lease under a name of its own, which Run renews. So a process that dies holds nothing
-// for longer than that; an answer that got lost is put right by the next call; and a server that lost its data hears again what is held.
+// for longer than that; an answer that got lost is put right by the next call, or by Run; and a server that lost its data hears again what is held.
 //
-// Every key goes by itself some time after it says nothing any more. A server that must not forget has to keep them: no eviction ([Keeps] tells), and a disk or a replica
+// Every key goes by itself some time after it says nothing any more. A server that must not forget has to keep them: no eviction ([Evicts] tells), and a disk or a replica
 // against restarts. One that has forgotten a key takes its whole limit to be there.
 //
 // Locks: leases.mu is not held while the server is asked, but for leases that it lost.
