@@ -232,6 +232,7 @@ type Attempt struct {
 	InputTokens  int64        `json:"input_tokens" minimum:"0"`
 	OutputTokens int64        `json:"output_tokens" minimum:"0"`
 	CostUSD      costShape    `json:"cost_usd"`
+	Batch        bool         `json:"batch,omitempty" doc:"A provider's batch API answered it, at the price of batches."`
 	Error        string       `json:"error,omitempty" doc:"The provider's own error code."`
 	Reason       string       `json:"reason,omitempty" doc:"Why this provider and model was asked: the strategy with its figure, or what made a further attempt necessary."`
 	Skipped      []Skipped    `json:"skipped,omitempty" doc:"Candidates that were passed over before this one."`
