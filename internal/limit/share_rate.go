@@ -18,9 +18,16 @@ type sharedRate struct {
 
 // reservation is one that is under way.
 type reservation struct {
-	// since is 0 where the ledger holds it, or the how-manieth absence of the ledger it was made in, with so many units held here.
+	// here says that it was made without the ledger, in the how-manieth absence; otherwise the ledger holds it, and it was made after so many of them.
+	here  bool
 	since uint64
+	// units are held in the tab for it, once it is.
 	units int
+}
+
+// inTab says that a reservation is held in the tab, too: it was made here in this absence, or in the ledger before it.
+func (r *sharedRate) inTab(one reservation) bool {
+	return r.away.is && (one.here && one.since == r.away.since || !one.here && one.since < r.away.since)
 }
 
 func (r *sharedRate) idle(now int64) bool {
@@ -62,7 +69,7 @@ func (s *Shared) decide(ctx context.Context, key string, cost int, p Policy, ask
 	d, err := ask(ctx, key, cost, p)
 	if err == nil || errors.Is(err, ErrCost) {
 		if rest := s.heard(key, cost, p, d, hold, again); rest > 0 && tell(ctx, key, rest, p) != nil {
-			s.owe(key, rest, p)
+			s.owe(key, 0, rest, p)
 		}
 		return d, err
 	}
@@ -108,7 +115,7 @@ func (s *Shared) heard(key string, cost int, p Policy, d Decision, hold, again b
 		r.whole = now + int64(d.ResetAfter)
 	}
 	if hold && d.Allowed && cost > 0 {
-		r.hold(cost, reservation{})
+		r.hold(cost, reservation{since: r.away.since, units: cost})
 	}
 	return rest
 }
@@ -124,7 +131,7 @@ func (r *sharedRate) hold(reserved int, one reservation) {
 func (r *sharedRate) release(reserved int) (one reservation) {
 	list := r.open[reserved]
 	if len(list) == 0 {
-		return one
+		return reservation{since: r.away.since}
 	}
 	one = list[len(list)-1]
 	if list = list[:len(list)-1]; len(list) == 0 {
@@ -141,9 +148,19 @@ func (r *sharedRate) leave(now int64, p, part Policy) {
 		return
 	}
 	r.away.begin(now)
-	left := min(max(0, r.whole-now), int64(p.Period))
-	r.tab = Tab{State: State{Nanos: now + scale(left, int(part.Period), int(p.Period))}}
-	r.told = r.tab
+	// What calls of this process have reserved in the ledger does not come back with time: it is held here as well.
+	held := 0
+	for _, list := range r.open {
+		for _, one := range list {
+			if !one.here {
+				held += one.units
+			}
+		}
+	}
+	left := min(max(0, r.whole-now-scale(int64(p.Period), held, p.Limit)), int64(p.Period))
+	r.told = Tab{State: State{Nanos: now + scale(left, int(part.Period), int(p.Period))}}
+	r.tab = r.told
+	r.tab.Held = held
 }
 
 // decideHere decides by this process's share.
@@ -163,7 +180,7 @@ func (s *Shared) decideHere(key string, cost int, p Policy, hold bool) (Decision
 	next, d := r.tab.Reserve(now, units, part)
 	if d.Allowed && cost > 0 {
 		if r.tab = next; hold {
-			r.hold(cost, reservation{r.away.since, units})
+			r.hold(cost, reservation{true, r.away.since, units})
 		} else {
 			r.tab = next.Settle(now, units, cost, part)
 			_, after := r.tab.Reserve(now, 0, part)
@@ -190,30 +207,35 @@ func (s *Shared) Settle(ctx context.Context, key string, reserved, used int, p P
 	h.mu.Lock()
 	r := h.rate(key)
 	one := r.release(reserved)
-	if one.since > 0 && r.away.is && one.since == r.away.since {
+	if one.here && r.inTab(one) {
 		r.tab = r.tab.Settle(s.now(), one.units, used, part)
 		h.mu.Unlock()
 		return nil
 	}
+	if r.inTab(one) { // The ledger is told, or it is counted here.
+		r.tab.Held = max(0, r.tab.Held-one.units)
+	}
 	h.mu.Unlock()
-	if one.since > 0 {
+	if one.here {
 		reserved = 0 // It was made in an absence that is over: the ledger does not know of it.
 	}
-	if err := s.cfg.Ledger.Settle(ctx, key, reserved, used, p); err == nil || used == 0 {
-		return nil // What was held lapses by itself.
+	if err := s.cfg.Ledger.Settle(ctx, key, reserved, used, p); err != nil && used > 0 {
+		s.owe(key, reserved, used, p) // In the ledger what was held lapses by itself.
 	}
-	s.owe(key, used, p)
 	return nil
 }
 
-// owe counts here what the ledger could not be told; it is told when it is back.
-func (s *Shared) owe(key string, used int, p Policy) {
+// owe counts here what the ledger could not be told, which was reserved there or not; it is told when it is back.
+func (s *Shared) owe(key string, reserved, used int, p Policy) {
 	part := s.part(p)
 	h := s.of(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := s.now()
 	r := h.rate(key)
+	if !r.away.is { // The ledger's last word has it as held.
+		r.whole -= scale(int64(p.Period), reserved, p.Limit)
+	}
 	r.leave(now, p, part)
 	r.tab = r.tab.Settle(now, 0, used, part)
 }
