@@ -90,13 +90,12 @@ func column[R, V any](rows []R, of func(R) V) []V {
 
 // itemRow is an item that somebody had, and what becomes of it.
 type itemRow struct {
-	job      string
-	n        int
-	attempt  int
-	tries    *string
-	worker   string
-	taken    time.Time
-	priority job.Priority
+	job     string
+	n       int
+	attempt int
+	tries   *string
+	worker  string
+	taken   time.Time
 
 	state  job.ItemState
 	runAt  *int64

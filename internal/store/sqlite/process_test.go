@@ -46,6 +46,8 @@ func child(dir, task string) int {
 		if err := publishMany(ctx, db, rest, 20); err != nil {
 			fmt.Println("error", err)
 		}
+	case "work":
+		fmt.Println("error", workForEver(ctx, db))
 	case "write":
 		err = writeForEver(ctx, db, issuer)
 		fmt.Println("error", err)
