@@ -185,9 +185,12 @@ func DeliveryPage(reach key.Reach, f delivery.Filter) (query string, args []any,
 	if team, all := reach.Team(); !all {
 		add("team = ?", string(team))
 	}
-	for _, one := range []struct{ column, value string }{{"job", f.Job}, {"target", string(f.Endpoint)}, {"status", string(f.Status)}, {"event", string(f.Event)}} {
+	// The indexes of jobs and targets hold what is not empty: a planner wants to be told.
+	for _, one := range []struct{ condition, value string }{
+		{"job <> '' AND job = ?", f.Job}, {"target <> '' AND target = ?", string(f.Endpoint)}, {"status = ?", string(f.Status)}, {"event = ?", string(f.Event)},
+	} {
 		if one.value != "" {
-			add(one.column+" = ?", one.value)
+			add(one.condition, one.value)
 		}
 	}
 	if f.After != "" {

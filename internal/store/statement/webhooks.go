@@ -25,7 +25,7 @@ const (
 	// ChangeWebhook writes what can be changed of an endpoint, as it was read in the same transaction.
 	ChangeWebhook = `UPDATE webhooks SET url = $2, host = $3, events = $4, disabled_at = $5, disabled_why = $6, updated_at = $7 WHERE id = $1`
 	// MoveDeliveries takes what is pending for an endpoint to the lane of its new URL.
-	MoveDeliveries = `UPDATE deliveries SET lane = team || ' ' || $2 WHERE target = $1 AND status = 'pending'`
+	MoveDeliveries = `UPDATE deliveries SET lane = team || ' ' || $2 WHERE target <> '' AND target = $1 AND status = 'pending'`
 	// RotateWebhook: $2 secret, $3 until when the one before signs, $4 now.
 	RotateWebhook = `UPDATE webhooks SET previous = secret, previous_until = $3, secret = $2, updated_at = $4 WHERE id = $1`
 	DeleteWebhook = `DELETE FROM webhooks WHERE id = $1 AND ($2 OR team = $3)`

@@ -50,7 +50,7 @@ CREATE INDEX deliveries_due ON deliveries (lane, due_at) WHERE status = 'pending
 CREATE INDEX deliveries_waiting ON deliveries (since) WHERE status = 'pending';
 CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX deliveries_by_team ON deliveries (team, created_at, id);
-CREATE INDEX deliveries_by_job ON deliveries (job) WHERE job <> '';
+CREATE INDEX deliveries_by_job ON deliveries (job, created_at, id) WHERE job <> '';
 CREATE INDEX deliveries_by_target ON deliveries (target, created_at, id) WHERE target <> '';
 
 -- took is in microseconds; answer is the beginning of what the target said.
