@@ -36,6 +36,7 @@ type Appender interface {
 // Purger is what [Retention] works on.
 type Purger interface {
 	// Purge deletes at most limit records that arrived before the time, and says how many; fewer than limit means that none is left.
+	// A store that can may drop many more at once, where all of them are too old; those it does not count.
 	Purge(ctx context.Context, before time.Time, limit int) (int, error)
 }
 

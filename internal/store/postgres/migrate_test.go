@@ -22,13 +22,15 @@ import (
 // run executes statements on a connection of its own.
 func run(tb testing.TB, url string, queries ...string) {
 	tb.Helper()
-	conn, err := pgx.Connect(tb.Context(), url)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), time.Minute) // It is used at the end of tests too.
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(tb.Context()))
+	defer conn.Close(ctx)
 	for _, q := range queries {
-		if _, err := conn.Exec(tb.Context(), q); err != nil {
+		if _, err := conn.Exec(ctx, q); err != nil {
 			tb.Fatalf("%s: %v", q, err)
 		}
 	}
