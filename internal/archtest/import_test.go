@@ -24,7 +24,7 @@ func levels() [][]string {
 		{"internal/pipeline"},
 		{"internal/dropin", "internal/job"},
 		{"internal/relay", "internal/bulk"},
-		{"internal/store/statement"},
+		{"internal/store/statement", "internal/delivery/deliverytest"},
 		{
 			"internal/api", "internal/store/*", "internal/cache/*", "internal/limit/*", "internal/broadcast/*", "internal/broker/*", "internal/dialect/*", "internal/provider/providertest", "internal/provider/board/*", "internal/provider/boardtest", "client",
 			"internal/repair/*", "internal/schema/*",
