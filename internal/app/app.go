@@ -51,6 +51,8 @@ type Env struct {
 	Local bool
 	// Load reads the configuration again, for Reload; nil where there is nothing to reload.
 	Load func() (*config.Loaded, error)
+	// Hurry, where it is set, collects batches for so long and looks at them as often, instead of for minutes: tests wait for them.
+	Hurry time.Duration
 }
 
 // App is the program. New makes it, Run runs it, Stop ends what New began where Run was never called.

@@ -50,6 +50,7 @@ type setting struct {
 	dir, listen string
 	yaml        string
 	environ     []string
+	hurry       time.Duration
 	out         *logged
 }
 
@@ -72,7 +73,7 @@ func (s *setting) build(t testing.TB) (*App, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(t.Context(), loaded, Env{Out: s.out, Version: "test", Load: s.load})
+	return New(t.Context(), loaded, Env{Out: s.out, Version: "test", Load: s.load, Hurry: s.hurry})
 }
 
 // running is a program that answers.

@@ -11,6 +11,7 @@ import (
 func (a *App) offPeak(holder string, finisher *job.Finisher, prompts *job.Prompts, rules job.Rules) job.Deferrer {
 	c := bulk.New(bulk.Config{
 		Store: a.db.batches, Jobs: a.db.jobs, Finisher: finisher, Opener: prompts, Pipeline: a.pipe, Pool: a.pool, Callers: a.verifier,
+		Window: a.env.Hurry, Look: a.env.Hurry, MostLook: a.env.Hurry, Tick: a.env.Hurry,
 		Holder: holder, Rules: rules, NewLabel: func() string { return "pd-" + uuid.Must(uuid.NewV7()).String() },
 		OnError: a.complain("a batch at a provider is in trouble; its prompts go another way, or it is tried again"),
 	})

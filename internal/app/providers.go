@@ -39,7 +39,7 @@ func accountOf(p *config.Provider) provider.Account {
 	a := provider.Account{
 		Name: p.Name, Dialect: d, BaseURL: addressOf(p), Header: headersOf(p), Timeout: p.Timeout, FirstByteTimeout: p.FirstByteTimeout,
 		MaxConcurrency: p.MaxConcurrency, Credentials: credentialsOf(p), Limits: provider.Limits{RPM: p.Limits.RPM, TPM: p.Limits.TPM},
-		Weight: p.Weight, Region: p.Region, Batches: p.Service.Batches,
+		Weight: p.Weight, Region: p.Region, Batches: p.Batches,
 	}
 	for i := range p.Models {
 		m := modelOf(p, &p.Models[i])

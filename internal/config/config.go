@@ -149,6 +149,7 @@ type Provider struct {
 	Limits           ProviderLimits    `yaml:"limits" text:"The account's own limits at the service."`
 	Profile          string            `yaml:"profile" default:"" text:"Schema profile where it is not the dialect's own, such as openai:vllm; the catalogue knows that of public services."`
 	Deviations       []string          `yaml:"deviations" default:"" enum:"max_tokens,max_completion_tokens,no_stream_options,no_strict,require_parameters,no_store,temperature_below_2" text:"What the service does differently from the dialect openai; the catalogue knows those of public services."`
+	Batches          bool              `yaml:"batches" default:"false" text:"The service has the batch API of its dialect (openai, openai-responses, anthropic, gemini) at half the price: jobs with urgency low go through it. The catalogue knows that of public services; false says that it is not to be used."`
 	Models           []Model           `yaml:"models" default:"" text:"Models to use; for a service of the catalogue its usual model is the default."`
 
 	// Service is what the catalogue knows of the service; zero for one it does not know.

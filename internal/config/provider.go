@@ -163,6 +163,9 @@ func (l *loader) completeForm(p *Provider, path string) {
 	if !given("deviations") {
 		p.Deviations = slices.Clone(p.Service.Deviations)
 	}
+	if !given("batches") {
+		p.Batches = p.Service.Batches
+	}
 	switch {
 	case given("auth.type"), given("auth.header"):
 	case p.Service.Auth != "":
