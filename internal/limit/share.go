@@ -22,6 +22,8 @@ const (
 	askLedger = 250 * time.Millisecond
 	// tellAgain is how long nothing is said of a ledger that fails on.
 	tellAgain = 10 * time.Second
+	// rejoinEvery is the time between two looks for keys that could be counted in the ledger again, although nobody asks for them.
+	rejoinEvery = time.Second
 	// shareSweep is the time between two looks for keys that nobody uses any more.
 	shareSweep = time.Minute
 )
@@ -84,18 +86,50 @@ func NewShared(c ShareConfig) *Shared {
 	return s
 }
 
-// Run forgets keys that nobody uses any more, until the context ends.
+// Run tells the ledger when it is back what was admitted without it, also where nobody asks for more, and forgets keys that nobody uses any more, until the context
+// ends.
 func (s *Shared) Run(ctx context.Context) error {
-	tick := time.NewTicker(shareSweep)
-	defer tick.Stop()
+	sweep, rejoin := time.NewTicker(shareSweep), time.NewTicker(rejoinEvery)
+	defer sweep.Stop()
+	defer rejoin.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-sweep.C:
 			s.sweep()
+		case <-rejoin.C:
+			s.rejoin(ctx)
 		}
 	}
+}
+
+// rejoin asks the ledger for every key that is counted here, until it fails.
+func (s *Shared) rejoin(ctx context.Context) {
+	for i := range s.shard {
+		for _, again := range s.shard[i].absent(s) {
+			if !again(ctx) {
+				return
+			}
+		}
+	}
+}
+
+// absent gives for each key that is counted here what asks the ledger for it, and says whether that answered.
+func (h *shareShard) absent(s *Shared) (list []func(context.Context) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for key, r := range h.rates {
+		if r.away.is {
+			list = append(list, s.reask(key, r.policy, r.held))
+		}
+	}
+	for key, p := range h.places {
+		if p.away.is {
+			list = append(list, func(ctx context.Context) bool { return s.readmit(ctx, key) })
+		}
+	}
+	return list
 }
 
 // sweep forgets what says no more than a key never seen, and gives how many are left.

@@ -8,6 +8,9 @@ import (
 // sharedRate is a key of Allow or Reserve as a Shared has it. Its shard's mutex guards it.
 type sharedRate struct {
 	away away
+	// policy and held are how the key was asked for last: held of Reserve.
+	policy Policy
+	held   bool
 	// whole is when the whole limit will be there again as far as the ledger said, if nobody asks for more.
 	whole int64
 	// tab is what is counted here while the ledger is away; told is what of it the ledger has heard, or said itself.
@@ -69,7 +72,7 @@ func (s *Shared) decide(ctx context.Context, key string, cost int, p Policy, ask
 	d, err := ask(ctx, key, cost, p)
 	if err == nil || errors.Is(err, ErrCost) {
 		if rest := s.heard(key, cost, p, d, hold, again); rest > 0 && tell(ctx, key, rest, p) != nil {
-			s.owe(key, 0, rest, p)
+			s.owe(key, 0, rest, p, hold)
 		}
 		return d, err
 	}
@@ -80,6 +83,29 @@ func (s *Shared) decide(ctx context.Context, key string, cost int, p Policy, ask
 		return Decision{}, err
 	}
 	return s.decideHere(key, cost, p, hold)
+}
+
+// reask asks the ledger for nothing under a key, which tells it what it has not heard.
+func (s *Shared) reask(key string, p Policy, held bool) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		ask, tell := s.cfg.Ledger.Allow, s.cfg.Ledger.Count
+		if held {
+			ask, tell = s.cfg.Ledger.Reserve, s.use
+		}
+		there, again := s.back(ctx, key, p, tell)
+		if !there || !again {
+			return there
+		}
+		d, err := ask(ctx, key, 0, p)
+		if err != nil {
+			s.asked(key)
+			return false
+		}
+		if rest := s.heard(key, 0, p, d, held, true); rest > 0 && tell(ctx, key, rest, p) != nil {
+			s.owe(key, 0, rest, p, held)
+		}
+		return true
+	}
 }
 
 // asked ends a question to the ledger that had no answer.
@@ -144,6 +170,7 @@ func (r *sharedRate) release(reserved int) (one reservation) {
 
 // leave begins to count a key here, where that is not so yet, with what the ledger said of it last. A share is whole again when the whole is. The mutex is held.
 func (r *sharedRate) leave(now int64, p, part Policy) {
+	r.policy = p
 	if r.away.is {
 		return
 	}
@@ -173,6 +200,7 @@ func (s *Shared) decideHere(key string, cost int, p Policy, hold bool) (Decision
 	now := s.now()
 	r := h.rate(key)
 	r.leave(now, p, part)
+	r.held = hold
 	units := min(cost, part.Limit)
 	if cost > p.Limit {
 		units = part.Limit + 1 // It is refused, and says what is left.
@@ -220,13 +248,13 @@ func (s *Shared) Settle(ctx context.Context, key string, reserved, used int, p P
 		reserved = 0 // It was made in an absence that is over: the ledger does not know of it.
 	}
 	if err := s.cfg.Ledger.Settle(ctx, key, reserved, used, p); err != nil && used > 0 {
-		s.owe(key, reserved, used, p) // In the ledger what was held lapses by itself.
+		s.owe(key, reserved, used, p, true) // In the ledger what was held lapses by itself.
 	}
 	return nil
 }
 
 // owe counts here what the ledger could not be told, which was reserved there or not; it is told when it is back.
-func (s *Shared) owe(key string, reserved, used int, p Policy) {
+func (s *Shared) owe(key string, reserved, used int, p Policy, held bool) {
 	part := s.part(p)
 	h := s.of(key)
 	h.mu.Lock()
@@ -237,6 +265,7 @@ func (s *Shared) owe(key string, reserved, used int, p Policy) {
 		r.whole -= scale(int64(p.Period), reserved, p.Limit)
 	}
 	r.leave(now, p, part)
+	r.held = held
 	r.tab = r.tab.Settle(now, 0, used, part)
 }
 

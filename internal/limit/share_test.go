@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -219,6 +220,51 @@ func TestAnOutageMakesNothingWhole(t *testing.T) {
 	if d := r.allow(t, 2, "k", 100, p); !d.Allowed {
 		t.Errorf("an hour later: %+v, want the whole limit", d)
 	}
+}
+
+func TestTheLedgerIsToldThoughNobodyAsks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ledger := newCuttable(time.Now)
+		s := limit.NewShared(limit.ShareConfig{Ledger: ledger, Members: func() int { return 2 }})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Run(ctx) }()
+		ledger.cut.Store(true)
+		p := limit.PerHour(100)
+		if d, err := s.Allow(ctx, "requests", 30, p); err != nil || !d.Allowed {
+			t.Fatal(d, err)
+		}
+		if d, err := s.Reserve(ctx, "tokens", 30, p); err != nil || !d.Allowed {
+			t.Fatal(d, err)
+		}
+		if err := s.Settle(ctx, "tokens", 30, 20, p); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := s.Enter(ctx, "places", 4); err != nil || !d.Allowed {
+			t.Fatal(d, err)
+		}
+		<-time.After(time.Minute)
+		ledger.cut.Store(false)
+		<-time.After(3 * time.Second)
+		synctest.Wait()
+		if f := s.Figures(); f.Keys != 0 {
+			t.Errorf("%d keys are still counted here", f.Keys)
+		}
+		if d, err := ledger.Limiter.Allow(ctx, "requests", 0, p); err != nil || d.Remaining < 70 || d.Remaining > 72 {
+			t.Errorf("the ledger says %+v, %v, want that 30 were admitted", d, err)
+		}
+		if d, err := ledger.Limiter.Reserve(ctx, "tokens", 0, p); err != nil || d.Remaining < 80 || d.Remaining > 82 {
+			t.Errorf("the ledger says %+v, %v, want that 20 were used", d, err)
+		}
+		if n, err := ledger.Limiter.Inside(ctx, "places"); n != 1 || err != nil {
+			t.Errorf("the ledger counts %d inside, %v, want the one that entered without it", n, err)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run = %v, want nil", err)
+		}
+	})
 }
 
 func TestTroubleWithTheLedgerIsToldNowAndThen(t *testing.T) {
