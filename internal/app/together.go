@@ -116,7 +116,7 @@ func (a *App) shareState(ctx context.Context, c *config.Config, s *shared, state
 	a.own("members", group.Run)
 	ledger := counted.New(counted.Config{Client: state, OnError: a.complain("what this process holds of limits could not be renewed")})
 	a.own("ledger", ledger.Run)
-	together := limit.NewShared(limit.ShareConfig{Ledger: ledger, Members: group.Count})
+	together := limit.NewShared(limit.ShareConfig{Ledger: ledger, Members: group.Count, OnError: a.complain("limits are counted by this process alone at present")})
 	a.own("limits", together.Run)
 	s.limiter, s.board = together, board.New(state)
 	a.own("eviction", func(ctx context.Context) error {
