@@ -88,7 +88,7 @@ func (h *hosts) end(host string, v verdict) (opened bool) {
 	case dead:
 		s.failures++
 		if s.failures >= openAfter {
-			opened = !h.now().Before(s.until)
+			opened = s.failures == openAfter // Told once, however many probes fail.
 			s.until = h.now().Add(openTime(s.failures))
 		}
 	case unclear:

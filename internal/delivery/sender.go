@@ -25,8 +25,9 @@ const (
 	sweepGrace   = 15 * time.Minute
 	// keepFor is how long the log of what ended stays.
 	keepFor = 30 * 24 * time.Hour
-	// mostLanes is how many lanes one round looks at.
+	// mostLanes is how many lanes are looked at together, mostLooks how often in one round where none of them can be served.
 	mostLanes = 256
+	mostLooks = 40
 	// storeLimit bounds a call of the store.
 	storeLimit = 10 * time.Second
 	// drainLimit is how long what is under way may go on when the sender ends.
@@ -170,15 +171,25 @@ func (s *Sender) round(ctx context.Context) (hungry bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
-	lanes, err := s.due(ctx)
-	if err != nil {
-		s.complain(ctx, err)
-		return false
+	for range mostLooks {
+		lanes, err := s.due(ctx)
+		if err != nil {
+			s.complain(ctx, err)
+			return false
+		}
+		if shares := allot(lanes, free, s.hosts.room); len(shares) > 0 {
+			return s.claim(ctx, shares)
+		}
+		if len(lanes) < mostLanes {
+			return len(lanes) > 0
+		}
+		s.after = lanes[len(lanes)-1] // The hosts of all of these are busy or dead: others come behind them.
 	}
-	shares := allot(lanes, free, s.hosts.room)
-	if len(shares) == 0 {
-		return len(lanes) > 0
-	}
+	return true
+}
+
+// claim takes shares and begins to send what it got.
+func (s *Sender) claim(ctx context.Context, shares []Share) (hungry bool) {
 	s.after = shares[len(shares)-1].Lane
 	token := s.cfg.NewID()
 	taken, err := s.cfg.Store.Claim(ctx, token, s.cfg.Lease, shares)

@@ -103,9 +103,10 @@ func byLane(a, b delivery.Lane) int {
 func (m *Memory) Due(ctx context.Context, after delivery.Lane, most int) ([]delivery.Lane, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	lanes := []delivery.Lane{}
+	lanes, now, seen := []delivery.Lane{}, m.now(), map[delivery.Lane]bool{}
 	for _, r := range m.rows {
-		if r.Status == delivery.Pending && !r.due.After(m.now()) && (after == delivery.Lane{} || byLane(r.lane, after) > 0) && !slices.Contains(lanes, r.lane) {
+		if r.Status == delivery.Pending && !r.due.After(now) && !seen[r.lane] && (after == delivery.Lane{} || byLane(r.lane, after) > 0) {
+			seen[r.lane] = true
 			lanes = append(lanes, r.lane)
 		}
 	}
