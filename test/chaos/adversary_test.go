@@ -1,0 +1,98 @@
+package chaos
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// adversary carries out a schedule, and keeps a book of it.
+type adversary struct {
+	w *world
+
+	mu sync.Mutex
+
+	done map[string]int
+	errs []error
+	// lastKill is when the last process was killed, and heldAtKills what all of them had reserved then, in nano-dollars.
+	lastKill    time.Time
+	heldAtKills int64
+}
+
+// run carries out all lanes side by side.
+func (a *adversary) run(lanes []lane) {
+	a.done = map[string]int{}
+	var group sync.WaitGroup
+	for _, l := range lanes {
+		group.Go(func() {
+			for _, s := range l.steps {
+				<-time.After(s.after)
+				err := a.do(l.of, s)
+				a.mu.Lock()
+				a.done[l.of+" "+s.what]++
+				if err != nil {
+					a.errs = append(a.errs, fmt.Errorf("%s %s: %w", s.what, l.of, err))
+				}
+				a.mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+}
+
+func (a *adversary) do(of string, s step) error {
+	if of == "api" || of == "worker" {
+		return a.toProcess(a.w.of(of)[s.which], s)
+	}
+	return a.toServer(of, s)
+}
+
+func (a *adversary) toProcess(p *process, s step) error {
+	switch s.what {
+	case paused:
+		p.signal(syscall.SIGSTOP)
+		<-time.After(s.lasts)
+		p.signal(syscall.SIGCONT)
+		return nil
+	case restarted:
+		if err := p.stop(); err != nil {
+			return err
+		}
+	default:
+		pid := p.pid()
+		p.kill()
+		held, err := a.w.held(pid)
+		if err != nil {
+			return err
+		}
+		a.mu.Lock()
+		a.lastKill, a.heldAtKills = time.Now(), a.heldAtKills+held
+		a.mu.Unlock()
+	}
+	<-time.After(s.lasts)
+	return p.start()
+}
+
+func (a *adversary) toServer(name string, s step) error {
+	begin, end := "", ""
+	switch s.what {
+	case killed:
+		begin, end = "kill", "start"
+	case paused:
+		begin, end = "pause", "resume"
+	case restarted:
+		begin, end = "stop", "start"
+	default:
+		if err := a.w.servers.afflict(name, s.what); err != nil {
+			return err
+		}
+		<-time.After(s.lasts)
+		return a.w.servers.heal(name)
+	}
+	if err := a.w.servers.do(begin, name); err != nil {
+		return err
+	}
+	<-time.After(s.lasts)
+	return a.w.servers.do(end, name)
+}
