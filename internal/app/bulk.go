@@ -15,6 +15,6 @@ func (a *App) offPeak(holder string, finisher *job.Finisher, prompts *job.Prompt
 		Holder: holder, Rules: rules, NewLabel: func() string { return "pd-" + uuid.Must(uuid.NewV7()).String() },
 		OnError: a.complain("a batch at a provider is in trouble; its prompts go another way, or it is tried again"),
 	})
-	a.own("bulk", c.Run)
+	a.front("bulk", c.Run) // It ends before the budgets do, to which it gives back what it holds.
 	return c
 }

@@ -228,18 +228,24 @@ func TestAFullBatchIsSentAtOnce(t *testing.T) {
 func TestAnOrderlyEndHandsBatchesOver(t *testing.T) {
 	t.Parallel()
 	eachForm(t, func(t *testing.T, f form) {
-		w := newWorld(t, f, providertest.Settings{Seed: 1, Batches: &providertest.Batches{Looks: 40}})
+		hold := make(chan struct{})
+		w := newWorld(t, f, providertest.Settings{Seed: 1, Batches: &providertest.Batches{Hold: hold}})
 		const n = 10
 		first := w.start("one")
 		id := w.submit(jobName, n)
 		w.until("the batch is under way", func() bool {
 			made := w.service.MadeBatches()
-			return len(made) > 0 && made[0].Looked > 2
+			calls := 0
+			for _, b := range made {
+				calls += len(b.IDs)
+			}
+			return calls == n && made[0].Looked > 0
 		})
 		first.stop()
 		w.advance(time.Hour)
 		second := w.start("two")
-		if j := w.await(id, time.Second, first, second); j.State != job.Completed {
+		close(hold)
+		if j := w.await(id, 0, first, second); j.State != job.Completed {
 			t.Errorf("the job is %s", j.State)
 		}
 		second.stop()

@@ -318,7 +318,7 @@ func (w *world) submit(id string, n int) job.ID {
 // await waits until a job is over; hurry moves the clocks on between two looks.
 func (w *world) await(id job.ID, hurry time.Duration, procs ...*process) job.Job {
 	w.t.Helper()
-	patience := time.Now().Add(30 * time.Second)
+	patience := time.Now().Add(2 * time.Minute)
 	for {
 		j, err := w.db.Jobs().Job(w.t.Context(), key.AllTeams(), id)
 		if err != nil {
@@ -341,7 +341,7 @@ func (w *world) await(id job.ID, hurry time.Duration, procs ...*process) job.Job
 // until waits until something is so.
 func (w *world) until(what string, is func() bool, procs ...*process) {
 	w.t.Helper()
-	patience := time.Now().Add(20 * time.Second)
+	patience := time.Now().Add(2 * time.Minute)
 	for !is() {
 		if time.Now().After(patience) {
 			for _, p := range procs {

@@ -22,6 +22,8 @@ type Batches struct {
 	Looks int
 	// End is how batches end; empty is BatchDone.
 	End BatchEnd
+	// Hold, where it is set, keeps all batches under way until it is closed.
+	Hold <-chan struct{}
 	// Line says what becomes of a call, by its place and its id; nil, and an empty word, answer it. Of a batch that ends as BatchExpired or BatchCancelled every second
 	// call is not made by default.
 	Line func(n int, id string) BatchLine
@@ -206,7 +208,7 @@ func (s *Server) look(b *madeBatch) {
 	script := s.settings.Batches
 	s.shelf.mu.Lock()
 	b.Looked++
-	due := b.ended == "" && (b.Cancelled || b.Looked > script.Looks && script.End != BatchNever)
+	due := b.ended == "" && (b.Cancelled || !script.held() && b.Looked > script.Looks && script.End != BatchNever)
 	if due {
 		b.ended = BatchEnd(or(string(script.End), string(BatchDone)))
 		if b.Cancelled {
@@ -216,6 +218,19 @@ func (s *Server) look(b *madeBatch) {
 	s.shelf.mu.Unlock()
 	if due && b.ended != BatchFailed {
 		s.finish(b)
+	}
+}
+
+// held says that no batch ends yet.
+func (b *Batches) held() bool {
+	if b.Hold == nil {
+		return false
+	}
+	select {
+	case <-b.Hold:
+		return false
+	default:
+		return true
 	}
 }
 
