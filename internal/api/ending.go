@@ -2,8 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
+
+	"github.com/promptd/promptd/internal/fault"
 )
 
 // ending lets the program wait for its handlers. A server that is closed by force does not: their connections are gone, and they go on. What they still have to
@@ -12,6 +16,9 @@ type ending struct {
 	// over ends with the program's patience: for what goes on without its caller.
 	over context.Context //nolint:containedctx // It is the lifetime of the server itself.
 	stop context.CancelFunc
+	// begun ends when the program begins to end: for answers that would go on until a job is over.
+	begun context.Context //nolint:containedctx // As above.
+	begin context.CancelFunc
 
 	mu sync.Mutex
 
@@ -22,6 +29,7 @@ type ending struct {
 func newEnding() *ending {
 	e := &ending{}
 	e.over, e.stop = context.WithCancel(context.Background())
+	e.begun, e.begin = context.WithCancel(context.Background())
 	return e
 }
 
@@ -33,6 +41,37 @@ func (e *ending) enter() bool {
 		e.inside.Add(1)
 	}
 	return !e.closed
+}
+
+// Drain makes the server not ready, and ends the answers that wait for jobs to be over; all other requests are answered as before.
+func (s *Server) Drain() {
+	s.draining.Drain()
+	s.ending.begin()
+}
+
+// errEnding ends what waits for a job: the program ends, and another one goes on with the job.
+var errEnding = errors.New("api: the server ends") //nolint:gochecknoglobals // A sentinel.
+
+// waiting gives the context of an answer that waits for a job to be over. It ends with the caller, and when the server begins to end: otherwise whoever waits for a
+// job of hours would hold it.
+func (e *ending) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
+	on, cancel := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(e.begun, func() { cancel(errEnding) })
+	return on, func() {
+		unhook()
+		cancel(nil)
+	}
+}
+
+// cut is the error of a wait that ended by its context: a fault that says to ask again where the server ends, nil where the caller has gone.
+func cut(ctx context.Context) error {
+	if !errors.Is(context.Cause(ctx), errEnding) {
+		return nil
+	}
+	f := fault.New(fault.Overloaded, "this process of promptd ends; the job goes on")
+	f.RetryAfter = time.Second
+	f.Remediation = "Ask again, and go on where this ended."
+	return f
 }
 
 // outlive gives a context that goes on when the caller has gone, and ends with the server.

@@ -112,6 +112,7 @@ type JobResult struct {
 	Result *Answer  `json:"result,omitempty"`
 	Error  *Problem `json:"error,omitempty"`
 	Tries  []JobTry `json:"tries,omitempty" doc:"Of a prompt that failed: the times before."`
+	After  int      `json:"after" doc:"The place behind this line: what the parameter after goes on with in the same order."`
 }
 
 const (
@@ -191,7 +192,7 @@ func docJobResults() operation {
 		query: []*huma.Param{
 			enumParameter("order", "number is the order of the prompts (the default), completed that of their ends.", "number", "completed"),
 			flagParameter("follow", "Wait for the rest; in the order of their ends."),
-			numberParameter("after", "How many lines were read before, to go on with.", 0, job.MostItems, 0),
+			numberParameter("after", "The after of the last line that was read, to go on behind it; 0 is the beginning.", 0, mostAfter, 0),
 		},
 		path: jobPath(), codes: []fault.Code{fault.NotFound, fault.Gone},
 		answers: []reply{{status: http.StatusOK, text: "The results: the schema is that of each line. What can't be read to its end closes with a line that has no id and a problem document under error.", contents: map[string]content{mediaLines: {of: reflect.TypeFor[JobResult]()}}}},
@@ -212,7 +213,7 @@ func docJobEvents() operation {
 		events: map[string]reflect.Type{"progress": reflect.TypeFor[Job](), "result": reflect.TypeFor[Job](), "error": reflect.TypeFor[Problem]()},
 	}
 	return operation{
-		id: "followJob", tag: "jobs", summary: "Follow a job", text: "Server-sent events until the job is over.", path: jobPath(), codes: notFound(),
+		id: "followJob", tag: "jobs", summary: "Follow a job", text: "Server-sent events until the job is over.", path: jobPath(), codes: []fault.Code{fault.NotFound, fault.Gone},
 		answers: []reply{{status: http.StatusOK, text: "The events.", contents: map[string]content{mediaEvents: events}}},
 	}
 }

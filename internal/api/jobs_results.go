@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/promptd/promptd/internal/fault"
@@ -13,6 +15,9 @@ import (
 // mediaLines is JSON in lines.
 const mediaLines = "application/x-ndjson"
 
+// mostAfter bounds a place among the ends of a job's prompts: each run counts on.
+const mostAfter = 1<<31 - 1
+
 // wantedResults is what GET /v1/jobs/{id}/results is asked for.
 type wantedResults struct {
 	byEnd, follow bool
@@ -22,7 +27,7 @@ type wantedResults struct {
 // jobResults is GET /v1/jobs/{id}/results: what has ended so far, a line each; with follow all of it, as it ends.
 func (s *Server) jobResults(c *call) error {
 	q := c.query()
-	w := wantedResults{byEnd: q.enum("order", "number", "completed") == "completed", follow: q.flag("follow"), after: q.number("after", 0, 0, job.MostItems)}
+	w := wantedResults{byEnd: q.enum("order", "number", "completed") == "completed", follow: q.flag("follow"), after: q.number("after", 0, 0, mostAfter)}
 	if _, given := c.r.URL.Query()["order"]; given && w.follow && !w.byEnd {
 		q.fault("order", "exclusive", "what is followed comes in the order of its end", "Send order=completed, or leave it out.")
 	}
@@ -40,13 +45,12 @@ func (s *Server) jobResults(c *call) error {
 	}
 	out := c.openLines()
 	defer out.close()
-	ctx := c.r.Context()
 	if !w.follow {
-		_, err = s.writeResults(ctx, out, reach, &j, w)
+		_, err = s.writeResults(c.r.Context(), out, reach, &j, w)
 	} else {
-		err = s.followResults(ctx, out, reach, &j, w)
+		err = s.followResults(c.r.Context(), out, reach, &j, w)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && c.r.Context().Err() == nil {
 		_ = out.line(c.lineOf(err)) //nolint:errcheck // It goes out with the rest, to whoever is there.
 	}
 	return nil
@@ -59,12 +63,13 @@ func (s *Server) writeResults(ctx context.Context, out *lineWriter, reach key.Re
 		if err != nil {
 			return w.after, err
 		}
-		line = append(item.AppendLine(line[:0]), '\n')
-		if err := out.line(line); err != nil {
-			return w.after, err
-		}
 		if w.after = item.N + 1; w.byEnd {
 			w.after = item.Seq
+		}
+		line = item.AppendLine(line[:0])
+		line = strconv.AppendInt(append(line[:len(line)-1], `,"after":`...), int64(w.after), 10)
+		if err := out.line(append(line, '}', '\n')); err != nil {
+			return w.after, err
 		}
 	}
 	return w.after, out.flush()
@@ -72,15 +77,17 @@ func (s *Server) writeResults(ctx context.Context, out *lineWriter, reach key.Re
 
 // followResults writes what ends until the job is over.
 func (s *Server) followResults(ctx context.Context, out *lineWriter, reach key.Reach, j *job.Job, w wantedResults) error {
+	ctx, end := s.ending.waiting(ctx)
+	defer end()
 	for now, err := range s.deps.Jobs.Watch(ctx, reach, j.ID) {
-		if err != nil {
-			return err
+		if err == nil {
+			w.after, err = s.writeResults(ctx, out, reach, &now, w)
 		}
-		if w.after, err = s.writeResults(ctx, out, reach, &now, w); err != nil {
-			return err
+		if err != nil {
+			return cmp.Or(cut(ctx), err)
 		}
 	}
-	return ctx.Err()
+	return cut(ctx)
 }
 
 // lineOf is the last line of results that could not be read to their end: a problem document under error, and no id.
@@ -133,12 +140,18 @@ func (l *lineWriter) close() {
 	_ = l.out.SetWriteDeadline(time.Time{}) //nolint:errcheck // The connection's next request begins without one.
 }
 
-// jobEvents is GET /v1/jobs/{id}/events: progress events with the job as it is, then result with the job as GET /v1/jobs/{id} shows it.
+// jobEvents is GET /v1/jobs/{id}/events: progress events with the job as it is, then result with the job as GET /v1/jobs/{id} shows it. A stream begins with the
+// job as it is, so that whoever comes back after a break, with a Last-Event-ID or without, has missed nothing that still holds.
 func (s *Server) jobEvents(c *call) error {
-	reach, ctx := key.OfTeam(c.caller.Team), c.r.Context()
+	reach := key.OfTeam(c.caller.Team)
+	ctx, end := s.ending.waiting(c.r.Context())
+	defer end()
 	for j, err := range s.deps.Jobs.Watch(ctx, reach, c.jobID()) {
+		if err == nil {
+			err = stillKept(&j)
+		}
 		if err != nil {
-			return err // Before the first event it is an answer with its status; behind it the last event.
+			return cmp.Or(cut(ctx), err) // Before the first event it is an answer with its status; behind it the last event.
 		}
 		if c.stream == nil {
 			c.openStream()
@@ -149,11 +162,11 @@ func (s *Server) jobEvents(c *call) error {
 			}
 			continue
 		}
-		whole, only, err := s.deps.Jobs.Job(ctx, reach, j.ID)
+		whole, only, err := s.deps.Jobs.Job(c.r.Context(), reach, j.ID)
 		if err != nil {
 			return err
 		}
 		return c.stream.send("result", whole.Append(nil, only))
 	}
-	return nil
+	return cut(ctx)
 }

@@ -141,7 +141,7 @@ func TestJobsOfOthersAreNotThere(t *testing.T) {
 	w := newWorld(t)
 	mine := w.newKey(key.Key{Name: "mine", Team: "acme", Scopes: key.AllScopes})
 	theirs := w.newKey(key.Key{Name: "theirs", Team: "beta", Scopes: key.AllScopes})
-	made := accepted(t, w.do(ask{method: "POST", path: "/v1/jobs", key: mine, body: `{"prompt": "Hi", "run_at": "2026-12-01T00:00:00Z"}`}))
+	made := accepted(t, w.do(ask{method: "POST", path: "/v1/jobs", key: mine, body: `{"prompt": "Hi", "run_at": "` + inDays(7) + `"}`}))
 	for _, c := range []struct{ method, path string }{
 		{"GET", ""},
 		{"DELETE", ""},
