@@ -150,6 +150,7 @@ type Coordinator struct {
 	collecting map[target]*collection
 	refused    map[target]time.Time                   // until when nothing is collected
 	payments   map[string]map[string]pipeline.Payment // by label and call
+	claiming   map[string]bool                        // labels whose owner this process is about to become
 }
 
 // target is who is asked.
@@ -158,7 +159,7 @@ type target struct{ provider, model string }
 // New makes a coordinator. What it takes before Run is sent by Run; after Run it takes nothing.
 func New(cfg Config) *Coordinator {
 	c := &Coordinator{
-		cfg: cfg.filled(), full: make(chan struct{}, 1), collecting: map[target]*collection{}, refused: map[target]time.Time{}, payments: map[string]map[string]pipeline.Payment{},
+		cfg: cfg.filled(), full: make(chan struct{}, 1), collecting: map[target]*collection{}, refused: map[target]time.Time{}, payments: map[string]map[string]pipeline.Payment{}, claiming: map[string]bool{},
 	}
 	c.parks = job.NewCombiner(job.CombinerConfig[parking]{Most: mostParked, Timeout: storeLimit}, c.park)
 	c.ends = job.NewCombiner(job.CombinerConfig[ending]{Most: mostParked, Timeout: storeLimit}, c.endAll)

@@ -107,9 +107,13 @@ func (c *Coordinator) bringHome(ctx context.Context, m *provider.Model, b *Batch
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if _, err := c.cfg.Finisher.Finish(ctx, x); err != nil && !errors.Is(err, job.ErrLeaseLost) {
+		// What was judged is written, and paid, also where this process is just to end.
+		lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+		defer cancel()
+		if _, err := c.cfg.Finisher.Finish(lasting, x); err != nil && !errors.Is(err, job.ErrLeaseLost) {
 			return err
 		}
+		ctx = lasting
 	default: // It went another way; what was answered is paid all the same.
 	}
 	pay := c.take(b.Label, i)

@@ -42,20 +42,53 @@ func (c *Coordinator) take(label string, i *Item) pipeline.Payment {
 
 // own makes a batch this process's. What nobody holds is held again; what another process held is forfeited, whether it is dead or was only slow.
 func (c *Coordinator) own(ctx context.Context, m *provider.Model, b *Batch) error {
-	switch b.Owner {
-	case c.cfg.Holder:
+	if b.Owner == c.cfg.Holder {
 		return nil
+	}
+	defer c.claim(b.Label)()
+	switch b.Owner {
 	case "":
 		if !b.Forfeited {
 			if err := c.holdAgain(ctx, m, b); err != nil {
+				c.drop(b.Label, (*pipeline.Payment).Return)
 				return err
 			}
 		}
 	default:
 		b.Forfeited = true
 	}
+	before := b.Owner
 	b.Owner = c.cfg.Holder
-	return c.save(ctx, b, 0)
+	err := c.save(ctx, b, 0)
+	if err != nil { // It is not this process's, as far as others see.
+		b.Owner = before
+		c.drop(b.Label, (*pipeline.Payment).Return)
+	}
+	return err
+}
+
+// claim keeps settle from taking a batch for somebody else's whose owner this process is about to become. What it gives ends that.
+func (c *Coordinator) claim(label string) (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.claiming[label] = true
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.claiming, label)
+	}
+}
+
+// mine gives the labels of the batches for which something is held here.
+func (c *Coordinator) mine() (labels []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for label := range c.payments {
+		if !c.claiming[label] {
+			labels = append(labels, label)
+		}
+	}
+	return labels
 }
 
 // holdAgain reserves for the items of a batch, each for its caller as it is now.
@@ -91,12 +124,7 @@ func (c *Coordinator) holdAgain(ctx context.Context, m *provider.Model, b *Batch
 
 // settle ends the payments of batches that another process has taken over.
 func (c *Coordinator) settle(ctx context.Context) error {
-	c.mu.Lock()
-	var mine []string
-	for label := range c.payments {
-		mine = append(mine, label)
-	}
-	c.mu.Unlock()
+	mine := c.mine()
 	if len(mine) == 0 {
 		return nil
 	}
@@ -126,12 +154,7 @@ func (c *Coordinator) drop(label string, end func(*pipeline.Payment)) {
 // leave gives up the batches of this process, and what it holds for them. Where that can't be written it holds on: then it counts as spent, and the next process does not
 // charge it again.
 func (c *Coordinator) leave(ctx context.Context) {
-	c.mu.Lock()
-	var mine []string
-	for label := range c.payments {
-		mine = append(mine, label)
-	}
-	c.mu.Unlock()
+	mine := c.mine()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit/3)
 	defer cancel()
 	if err := c.settle(ctx); err != nil {
