@@ -15,6 +15,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,8 +78,14 @@ type call struct {
 	header       http.Header
 	// repeatable says that the server may get the call twice without harm.
 	repeatable bool
-	// stream keeps the body open for the caller.
+	// stream says that the answer is a stream of events.
 	stream bool
+	// accept is what the answer may be where it is neither JSON nor such a stream.
+	accept string
+	// upload opens a body of the type media that is sent as it is read, once a try; single says that it can be read once.
+	upload func() (io.Reader, error)
+	media  string
+	single bool
 }
 
 // mostAnswer bounds what is read of an answer that is not a stream.
@@ -126,7 +133,7 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 			return response, nil
 		}
 		wait, again := again(err, k.repeatable, try)
-		if !again || try >= c.retries || ctx.Err() != nil {
+		if !again || k.single || try >= c.retries || ctx.Err() != nil {
 			return nil, err
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
@@ -144,8 +151,16 @@ func (c *Client) once(ctx context.Context, k call) (*http.Response, error) {
 	target.Path = c.base.Path + k.path
 	target.RawQuery = k.query.Encode()
 	var body io.Reader
-	if k.body != nil {
+	media := "application/json"
+	switch {
+	case k.body != nil:
 		body = bytes.NewReader(k.body)
+	case k.upload != nil:
+		var err error
+		if body, err = k.upload(); err != nil {
+			return nil, err
+		}
+		media = k.media
 	}
 	request, err := http.NewRequestWithContext(ctx, k.method, target.String(), body)
 	if err != nil {
@@ -154,10 +169,10 @@ func (c *Client) once(ctx context.Context, k call) (*http.Response, error) {
 	for name, values := range k.header {
 		request.Header[name] = values
 	}
-	if k.body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", media)
 	}
-	accept := "application/json"
+	accept := cmp.Or(k.accept, "application/json")
 	if k.stream {
 		accept = "text/event-stream, application/problem+json"
 	}

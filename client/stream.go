@@ -142,7 +142,7 @@ func (r *eventReader) next() (frame, error) {
 	}
 }
 
-// line reads one line of any length without its end.
+// line reads one line of any length without its end; beside an error stands what of the line had come.
 func (r *eventReader) line() ([]byte, error) {
 	var line []byte
 	for {
@@ -152,7 +152,7 @@ func (r *eventReader) line() ([]byte, error) {
 		case err == nil:
 			return bytes.TrimRight(line, "\r\n"), nil
 		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
+			return line, err
 		case len(line) > mostAnswer:
 			return nil, errors.New("a line is too large")
 		}
