@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -149,7 +148,7 @@ func (w *Worker) look(ctx, lasting context.Context) {
 
 // rest waits between two looks, not always as long: workers that were started together do not look together.
 func (w *Worker) rest(ctx context.Context, pause time.Duration) bool {
-	t := time.NewTimer(pause*3/4 + rand.N(pause/2)) //nolint:gosec // Jitter needs no secrecy.
+	t := time.NewTimer(pause*3/4 + w.cfg.Rules.Random(pause/2))
 	defer t.Stop()
 	select {
 	case <-t.C:
