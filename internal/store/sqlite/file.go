@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // The driver registers itself under the name sqlite.
@@ -33,6 +34,9 @@ const (
 	crashSafe durability = "NORMAL"
 )
 
+// busyTimeout is how long a statement waits for the locks of others, in milliseconds.
+const busyTimeout = "PRAGMA busy_timeout = 5000"
+
 // file is one open database.
 type file struct {
 	path    string
@@ -40,6 +44,8 @@ type file struct {
 	read    *sql.DB
 	observe func(query string, took time.Duration, err error)
 
+	// lacking is what a write failed for because the machine lacked something; nil since one that was tried for it has succeeded.
+	lacking atomic.Pointer[error]
 	// prepared is used by whoever has the write connection.
 	prepared prepared
 }
@@ -117,7 +123,10 @@ func (f *file) close() error {
 // tx runs a transaction on the write connection. The context can end the wait for it; afterwards it runs through.
 func (f *file) tx(ctx context.Context, name string, run func(ctx context.Context, tx *sql.Tx) error) (err error) {
 	began := time.Now()
-	defer func() { f.observe(name, time.Since(began), err) }()
+	defer func() {
+		f.noteWrite(err)
+		f.observe(name, time.Since(began), err)
+	}()
 	conn, err := f.write.Conn(ctx)
 	if err != nil {
 		return explain(name, err)

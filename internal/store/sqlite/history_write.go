@@ -58,7 +58,10 @@ const (
 // database/sql would convert and check each of some thousand parameters a batch, for half as much again.
 func (h *History) Append(ctx context.Context, batch []usage.Record) (err error) {
 	began := time.Now()
-	defer func() { h.file.observe("history_append", time.Since(began), err) }()
+	defer func() {
+		h.file.noteWrite(err)
+		h.file.observe("history_append", time.Since(began), err)
+	}()
 	conn, err := h.file.write.Conn(ctx)
 	if err != nil {
 		return explain("append to the history", err)

@@ -21,7 +21,10 @@ func (db *DB) Jobs() *Jobs { return &Jobs{file: db.main, now: db.opts.Now} }
 // tx runs a transaction. What run gets tells the store's time, the same for the whole of it.
 func (j *Jobs) tx(ctx context.Context, name string, run func(ctx context.Context, t *jobTx) error) (err error) {
 	began := time.Now()
-	defer func() { j.file.observe(name, time.Since(began), err) }()
+	defer func() {
+		j.file.noteWrite(err)
+		j.file.observe(name, time.Since(began), err)
+	}()
 	conn, err := j.file.write.Conn(ctx)
 	if err != nil {
 		return explain(name, err)

@@ -118,12 +118,15 @@ func (db *DB) History() *History { return db.history }
 // Idempotency is the part that keeps idempotency keys.
 func (db *DB) Idempotency() *Idempotency { return &Idempotency{file: db.main, now: db.opts.Now} }
 
-// Ping says whether both files can be read.
+// Ping says whether both files can be read, and be written as far as is known.
 func (db *DB) Ping(ctx context.Context) error {
 	for _, f := range []*file{db.main, db.history.file} {
 		var one int
 		if err := f.read.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&one); err != nil {
 			return explain("read "+filepath.Base(f.path), err)
+		}
+		if err := f.writable(ctx); err != nil {
+			return fmt.Errorf("write %s: %w", filepath.Base(f.path), err)
 		}
 	}
 	return nil
