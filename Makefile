@@ -23,7 +23,7 @@ GENERATED := ./internal/config ./internal/observe ./internal/dropin ./internal/f
 GENERATED_TESTS := UpToDate$$|^TestReferencePageIsCurrent$$|^TestCheckedInDocumentIsTheServedOne$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check lint generate verify fuzz bench bench-router e2e faulty streams schemathesis local-e2e bench-openai clients clean fmt vet staticcheck arch tidy
+.PHONY: help build run test race check lint generate verify fuzz bench bench-jobs bench-router e2e faulty streams schemathesis local-e2e bench-openai clients clean fmt vet staticcheck arch tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,11 @@ bench-openai: build ## CPU of a chat completion, relayed and validated, beside a
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/scripted-provider ./cmd/scripted-provider
 	$(GO) build -o $(BIN)/bench ./bench
 	$(BIN)/bench -openai -out bench/results-openai.md $(BENCH_FLAGS)
+
+bench-jobs: build ## jobs for each second of CPU beside Celery in the same run; servers of its own from TEST_POSTGRES_URL, TEST_REDIS_URL, TEST_AMQP_URL; bench/results-jobs.md
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/scripted-provider ./cmd/scripted-provider
+	$(GO) build -o $(BIN)/bench-jobs ./bench/jobs
+	$(BIN)/bench-jobs -python "$$(bench/jobs/celery/venv.sh)" -out bench/results-jobs.md $(BENCH_FLAGS)
 
 clients: ## the real clients of OpenAI's API against the built program, all of them; pip and npm fetch them the first time
 	PROMPTD_FULL=1 $(GO) test -count=1 -timeout 30m -v ./test/clients
