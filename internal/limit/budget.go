@@ -232,6 +232,8 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 		if i == 0 && least > 0 {
 			draws[i].Least, draws[i].Want = least, max(have, least+min(a.pace(), a.limit/blockShare))
 		}
+		// Until it answers the store may have as much down: the answer may be lost, and the next renewal is to give it back.
+		a.leased = max(a.leased, a.held+draws[i].Want)
 	}
 	b.mu.Unlock()
 	answers, err := b.cfg.Store.Draw(ctx, b.cfg.Lease, draws)

@@ -32,6 +32,7 @@ func budgetContracts() []contract {
 		{"a clock that was set back books all the same", budgetClockSetBack},
 		{"a call dearer than the whole budget is told so", budgetNeverCovers},
 		{"an idle account is written no more, and one that holds is renewed", budgetRenews},
+		{"what was granted by an answer that was lost is given back", budgetLostAnswer},
 		{"a limit that changes holds at once", budgetChanges},
 		{"a limit that changes during a booking holds at once", budgetChangesMeanwhile},
 	}
@@ -418,6 +419,37 @@ func (w *watched) Draw(ctx context.Context, lease time.Duration, draws []limit.D
 	out, err := w.BudgetStore.Draw(ctx, lease, draws)
 	w.answered(draws)
 	return out, err
+}
+
+// deaf is a store of budgets whose first answer is lost.
+type deaf struct {
+	limit.BudgetStore
+	heard bool
+}
+
+func (d *deaf) Draw(ctx context.Context, lease time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
+	out, err := d.BudgetStore.Draw(ctx, lease, draws)
+	if !d.heard {
+		d.heard = true
+		return nil, errors.New("the answer was lost")
+	}
+	return out, err
+}
+
+func budgetLostAnswer(t *testing.T, s Stores, clock *Clock) {
+	b := limit.NewBudgets(limit.BudgetsConfig{Store: &deaf{BudgetStore: s.Budgets}, Holder: "a", Lease: holding, Now: clock.Now, OnError: func(err error) { t.Error(err) }})
+	bill := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 1000, Period: key.Monthly}}
+	if _, err := b.Reserve(t.Context(), 100, bill); err == nil {
+		t.Fatal("the first reservation succeeded, want the store's error")
+	}
+	if got, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11"); err != nil || got.Reserved != 100 {
+		t.Fatalf("got %+v, %v, want 100 reserved in the store", got, err)
+	}
+	must(t, b.Run(cancelled()))
+	clock.Advance(holding)
+	if got, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11"); err != nil || got != (limit.Balance{}) {
+		t.Errorf("got %+v, %v, want nothing spent nor reserved", got, err)
+	}
 }
 
 func budgetRenews(t *testing.T, s Stores, clock *Clock) {

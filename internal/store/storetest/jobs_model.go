@@ -18,6 +18,9 @@ import (
 // JobModel keeps jobs in memory, in the plainest way that the promises of [job.Store] allow: what real stores are compared with, and what a simulation runs on. It
 // looks at everything for each question, so that it is for small numbers.
 type JobModel struct {
+	// Waited says that somebody is still to be told of a job, whose results stay as long; nil means nobody ever is. It is called under the model's lock.
+	Waited func(job.ID) bool
+
 	now func() time.Time
 
 	// mu guards what follows.
@@ -68,6 +71,13 @@ func (m *JobModel) Told() []delivery.Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.told)
+}
+
+// ToldAfter are those behind the first n.
+func (m *JobModel) ToldAfter(n int) []delivery.Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.told[n:])
 }
 
 // enter begins a method: it waits for the others, and refuses a context that has ended.

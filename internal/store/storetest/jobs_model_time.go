@@ -8,6 +8,9 @@ import (
 	"github.com/promptd/promptd/internal/job"
 )
 
+// Whole says that Reap does all that is due, whatever the portion.
+func (m *JobModel) Whole() {}
+
 // Reap does all that is due, whatever the portion.
 func (m *JobModel) Reap(ctx context.Context, p job.Policy) (out job.Reaped, err error) {
 	now, leave, err := m.enter(ctx)
@@ -72,7 +75,7 @@ func (m *JobModel) reapJob(j *modelJob, p job.Policy, now time.Time, out *job.Re
 	case j.State.Final() && !j.ForgottenAt.After(now):
 		out.Deleted++
 		drop()
-	case j.State.Final() && !j.ExpiresAt.After(now) && !j.Gone:
+	case j.State.Final() && !j.ExpiresAt.After(now) && !j.Gone && (m.Waited == nil || !m.Waited(j.ID)):
 		out.Stripped++
 		j.Gone, j.Request, j.Webhook.Secret = true, nil, ""
 		for _, it := range j.items {
