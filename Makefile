@@ -11,6 +11,9 @@ FUZZTIME   ?= 10s
 # Of make schemathesis and make bench.
 SECONDS     ?= 300
 BENCH_FLAGS ?=
+# Of make chaos.
+CHAOS_JOBS  ?= 10000
+CHAOS_KILLS ?= 20
 
 BIN   := bin
 TOOLS := $(BIN)/tools
@@ -23,7 +26,7 @@ GENERATED := ./internal/config ./internal/observe ./internal/dropin ./internal/f
 GENERATED_TESTS := UpToDate$$|^TestReferencePageIsCurrent$$|^TestCheckedInDocumentIsTheServedOne$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check lint generate verify fuzz bench bench-jobs bench-router e2e faulty streams schemathesis local-e2e bench-openai clients clean fmt vet staticcheck arch tidy
+.PHONY: help build run test race check lint generate verify fuzz bench bench-jobs bench-router e2e faulty streams schemathesis local-e2e bench-openai clients chaos clean fmt vet staticcheck arch tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +111,9 @@ bench-jobs: build ## jobs for each second of CPU beside Celery in the same run; 
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/scripted-provider ./cmd/scripted-provider
 	$(GO) build -o $(BIN)/bench-jobs ./bench/jobs
 	$(BIN)/bench-jobs -python "$$(bench/jobs/celery/venv.sh)" -out bench/results-jobs.md $(BENCH_FLAGS)
+
+chaos: ## processes and servers are killed under load, in the long form: CHAOS_JOBS (10000) jobs, CHAOS_KILLS (20) kills of each kind, CHAOS_SEED
+	CHAOS_JOBS=$(CHAOS_JOBS) CHAOS_KILLS=$(CHAOS_KILLS) $(GO) test -count=1 -v -timeout 120m ./test/chaos
 
 clients: ## the real clients of OpenAI's API against the built program, all of them; pip and npm fetch them the first time
 	PROMPTD_FULL=1 $(GO) test -count=1 -timeout 30m -v ./test/clients

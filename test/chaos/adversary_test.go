@@ -15,9 +15,8 @@ type adversary struct {
 
 	done map[string]int
 	errs []error
-	// lastKill is when the last process was killed, and heldAtKills what all of them had reserved then, in nano-dollars.
-	lastKill    time.Time
-	heldAtKills int64
+	// lastKill is when the last process was killed.
+	lastKill time.Time
 }
 
 // run carries out all lanes side by side.
@@ -60,14 +59,9 @@ func (a *adversary) toProcess(p *process, s step) error {
 			return err
 		}
 	default:
-		pid := p.pid()
 		p.kill()
-		held, err := a.w.held(pid)
-		if err != nil {
-			return err
-		}
 		a.mu.Lock()
-		a.lastKill, a.heldAtKills = time.Now(), a.heldAtKills+held
+		a.lastKill = time.Now()
 		a.mu.Unlock()
 	}
 	<-time.After(s.lasts)

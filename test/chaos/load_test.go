@@ -122,7 +122,9 @@ func (c *caller) ask(method, base, path string, body []byte, idempotency string)
 	if err != nil {
 		return answer{}, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.w.key)
+	if c.w.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.w.key)
+	}
 	req.Header.Set("Content-Type", "application/json")
 	if idempotency != "" {
 		req.Header.Set("Idempotency-Key", idempotency)

@@ -51,6 +51,13 @@ func (w *world) judgeMoney(t *testing.T, a *adversary) {
 			t.Error(err)
 		}
 	}
+	held, holders, err := w.left()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kills := a.done["api "+killed] + a.done["worker "+killed]; holders > kills {
+		t.Errorf("%d processes left something reserved, and %d were killed", holders, kills)
+	}
 	one := w.of("api")[0]
 	if err := one.start(); err != nil {
 		t.Fatal(err)
@@ -66,11 +73,11 @@ func (w *world) judgeMoney(t *testing.T, a *adversary) {
 		t.Errorf("%d nano-dollars are still reserved when every lease has ended: %v", reserved, err)
 	}
 	ledger, unheard, calls := w.provider.sum()
-	t.Logf("charged $%.6f; the service's ledger $%.6f in %d calls, %d of them unheard; killed processes held $%.6f", float64(spent)/1e9, float64(ledger)/1e9, calls, unheard, float64(a.heldAtKills)/1e9)
+	t.Logf("charged $%.6f; the service's ledger $%.6f in %d calls, %d of them unheard; %d killed processes held $%.6f", float64(spent)/1e9, float64(ledger)/1e9, calls, unheard, holders, float64(held)/1e9)
 	if spent < ledger {
 		t.Errorf("%d nano-dollars were charged, and the service asks for %d: %d too little", spent, ledger, ledger-spent)
 	}
-	if most := ledger + a.heldAtKills + unheard*mostCall; spent > most {
-		t.Errorf("%d nano-dollars were charged, and the service asks for %d: more than what killed processes held, %d, and %d answers that nobody heard", spent, ledger, a.heldAtKills, unheard)
+	if most := ledger + held + unheard*mostCall; spent > most {
+		t.Errorf("%d nano-dollars were charged, and the service asks for %d: more than what killed processes held, %d, and %d answers that nobody heard", spent, ledger, held, unheard)
 	}
 }

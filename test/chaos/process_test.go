@@ -21,6 +21,8 @@ type process struct {
 	n    int
 	port int
 	said *lines
+	// program is another one than the others run; empty is the same.
+	program string
 	// env is added to the environment, and under are words before the program's on the command line.
 	env, under []string
 
@@ -111,7 +113,7 @@ func (p *process) launch() (<-chan struct{}, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := append(append([]string{}, p.under...), path, "serve", "--config", "promptd.yaml", "--listen", "127.0.0.1:"+strconv.Itoa(p.port))
+	line := append(append([]string{}, p.under...), first(p.program, path), "serve", "--config", "promptd.yaml", "--listen", "127.0.0.1:"+strconv.Itoa(p.port))
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.w.dir, p.said, p.said
 	p.cmd.Env = environment(append([]string{"PROMPTD_ROLES=" + p.role}, p.env...)...)

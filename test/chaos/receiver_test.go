@@ -21,6 +21,8 @@ type receiver struct {
 	secret string
 	// ill says that some messages are refused after they were read, and some connections break.
 	ill bool
+	// tolerance is how old messages may be: one that waited in a paused process is as old as the pause.
+	tolerance time.Duration
 
 	mu sync.Mutex
 
@@ -40,7 +42,7 @@ type receipt struct {
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
-	r := &receiver{secret: "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret of thirty-two bytes....")), receipts: map[string][]receipt{}}
+	r := &receiver{tolerance: client.WebhookTolerance, secret: "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret of thirty-two bytes....")), receipts: map[string][]receipt{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(r.take))
 	t.Cleanup(r.Close)
 	return r
@@ -59,8 +61,7 @@ func (r *receiver) take(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
-	// A message that waited in a paused process is as old as the pause.
-	e, err := client.VerifyWebhookAt(r.secret, req.Header, raw, time.Now(), 10*time.Minute)
+	e, err := client.VerifyWebhookAt(r.secret, req.Header, raw, time.Now(), r.tolerance)
 	if err != nil {
 		r.mu.Lock()
 		r.unsigned = append(r.unsigned, err.Error()+": "+string(raw))

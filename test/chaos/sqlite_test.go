@@ -19,7 +19,7 @@ import (
 func alone(t *testing.T, data string, under ...string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), run: random(), provider: newAccount(t), receiver: newReceiver(t)}
-	text := "jobs: {lease: 3s, concurrency: 4}\nwebhooks: {allow_private_networks: true}\ndata_dir: " + data + `
+	text := "auth: {mode: none, default_rate_limit_per_hour: 0}\njobs: {lease: 3s, concurrency: 4}\nwebhooks: {allow_private_networks: true}\ndata_dir: " + data + `
 providers:
   - {name: scripted, dialect: openai, base_url: "` + w.provider.URL + `/v1", models: [{name: m, price: {input: 1, output: 2}}]}
 `
@@ -35,7 +35,7 @@ providers:
 	return w
 }
 
-// refusedOrAnswered submits until a submission is refused, for up to a minute: clearly, with Retry-After, and never by anything but a 503.
+// refused submits until a submission is refused, for up to a minute: clearly, with Retry-After, and never by anything but a 503.
 func (w *world) refused(t *testing.T, c *caller, size int) (accepted []*order) {
 	t.Helper()
 	filler := strings.Repeat("x", size)
@@ -86,17 +86,12 @@ func TestSQLiteLocked(t *testing.T) {
 	}
 	data := t.TempDir()
 	w := alone(t, data)
-	w.key = w.newKeyIn(t, "--rate-limit", "0")
 	c := newCaller(w)
 	db, err := sql.Open("sqlite", filepath.Join(data, "promptd.db")+"?_txlock=immediate")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	must(t, "the key is known", time.Minute, func() bool {
-		got, err := c.analyze(c.base(), 1, "")
-		return err == nil && got.status == http.StatusOK
-	})
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -131,12 +126,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	w := alone(t, data, under...)
 	disk := fmt.Sprintf("/proc/%d/root%s", w.fleet[0].pid(), data)
-	w.key = w.newKeyAt(t, disk, "--rate-limit", "0")
 	c := newCaller(w)
-	must(t, "the key is known", time.Minute, func() bool {
-		got, err := c.ask(http.MethodGet, c.base(), "/v1/me", nil, "")
-		return err == nil && got.status == http.StatusOK
-	})
 	ballast := filepath.Join(disk, "ballast")
 	fill(t, ballast)
 	accepted := w.refused(t, c, 8000)
@@ -170,16 +160,4 @@ func fill(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// newKeyIn makes a key in the embedded store of a world that is alone.
-func (w *world) newKeyIn(t *testing.T, args ...string) string { return w.newKeyAt(t, "", args...) }
-
-// newKeyAt makes a key in an embedded store at a path.
-func (w *world) newKeyAt(t *testing.T, data string, args ...string) string {
-	t.Helper()
-	if data != "" {
-		args = append(args, "--data-dir", data)
-	}
-	return w.newKey(args...)
 }
