@@ -107,6 +107,7 @@ func TestABatchThatBringsNothing(t *testing.T) {
 				p := w.start("one")
 				const n = 6
 				id := w.submit(jobName, n)
+				w.until("the batch is made", func() bool { return len(w.service.MadeBatches()) > 0 }) // Else a job expires that nobody had begun.
 				if j := w.await(id, hurry, p); j.State != job.Completed {
 					t.Errorf("the job is %s", j.State)
 				}
