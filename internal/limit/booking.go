@@ -83,7 +83,7 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 		case renewal:
 			a.block -= max(0, free-(a.spent-a.before))
 		}
-		if renewal && !a.idle() || a.spent != a.booked {
+		if renewal && !a.idle(now) || a.spent != a.booked {
 			list = append(list, a)
 		}
 		if renewal && !now.Before(a.span.End) && a.held == 0 {

@@ -90,13 +90,17 @@ type account struct {
 	left    key.Nanos
 	// before is what was spent at the last renewal.
 	before key.Nanos
+	// doubt is until when the store is told again how the account stands: a call that failed may take effect behind later ones.
+	doubt time.Time
 }
 
 // pace is what calls have used since the last renewal, those under way included.
 func (a *account) pace() key.Nanos { return a.spent - a.before + a.held }
 
 // idle says that the store has nothing to hear: there is nothing in hand here, nor a lease of it there.
-func (a *account) idle() bool { return a.block == 0 && a.leased == 0 && a.spent == a.booked }
+func (a *account) idle(now time.Time) bool {
+	return a.block == 0 && a.leased == 0 && a.spent == a.booked && !now.Before(a.doubt)
+}
 
 // free is what can be reserved without the store.
 func (a *account) free() key.Nanos { return a.block - a.held - (a.spent - a.booked) }
@@ -237,11 +241,15 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 	}
 	b.mu.Unlock()
 	answers, err := b.cfg.Store.Draw(ctx, b.cfg.Lease, draws)
-	if err != nil {
-		return err
-	}
 	now := b.cfg.Now()
 	b.mu.Lock()
+	if err != nil {
+		for _, a := range accounts {
+			a.doubt = now.Add(b.cfg.Lease)
+		}
+		b.mu.Unlock()
+		return err
+	}
 	for i, a := range accounts {
 		d, got := &draws[i], &answers[i]
 		// Calls may have begun and ended since. What began came out of the block that the store has just been told of, so there is enough for it.

@@ -33,6 +33,7 @@ func budgetContracts() []contract {
 		{"a call dearer than the whole budget is told so", budgetNeverCovers},
 		{"an idle account is written no more, and one that holds is renewed", budgetRenews},
 		{"what was granted by an answer that was lost is given back", budgetLostAnswer},
+		{"what was granted by a call that took effect late is given back", budgetLateCall},
 		{"a limit that changes holds at once", budgetChanges},
 		{"a limit that changes during a booking holds at once", budgetChangesMeanwhile},
 	}
@@ -445,6 +446,40 @@ func budgetLostAnswer(t *testing.T, s Stores, clock *Clock) {
 	if got, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11"); err != nil || got.Reserved != 100 {
 		t.Fatalf("got %+v, %v, want 100 reserved in the store", got, err)
 	}
+	must(t, b.Run(cancelled()))
+	clock.Advance(holding)
+	if got, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11"); err != nil || got != (limit.Balance{}) {
+		t.Errorf("got %+v, %v, want nothing spent nor reserved", got, err)
+	}
+}
+
+// slow is a store of budgets whose first call takes effect later, when nobody waits for it any more.
+type slow struct {
+	limit.BudgetStore
+	arrive func() error
+}
+
+func (s *slow) Draw(ctx context.Context, lease time.Duration, draws []limit.Draw) ([]limit.Drawn, error) {
+	if s.arrive == nil {
+		s.arrive = func() error {
+			_, err := s.BudgetStore.Draw(context.WithoutCancel(ctx), lease, draws)
+			return err
+		}
+		return nil, context.DeadlineExceeded
+	}
+	return s.BudgetStore.Draw(ctx, lease, draws)
+}
+
+func budgetLateCall(t *testing.T, s Stores, clock *Clock) {
+	store := &slow{BudgetStore: s.Budgets}
+	b := limit.NewBudgets(limit.BudgetsConfig{Store: store, Holder: "a", Lease: holding, Now: clock.Now, OnError: func(err error) { t.Error(err) }})
+	bill := limit.Bill{Payer: limit.TeamPayer("acme"), Budget: key.Budget{Limit: 1000, Period: key.Monthly}}
+	if _, err := b.Reserve(t.Context(), 100, bill); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the first reservation: got %v, want the store's error", err)
+	}
+	must(t, b.Run(cancelled()))
+	must(t, store.arrive())
+	clock.Advance(holding / 3)
 	must(t, b.Run(cancelled()))
 	clock.Advance(holding)
 	if got, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11"); err != nil || got != (limit.Balance{}) {
