@@ -122,6 +122,7 @@ func rootCommand(env *Env) *cobra.Command {
 		workerCommand(env),
 		keysCommand(env),
 		analyzeCommand(env),
+		jobsCommand(env),
 		usageCommand(env),
 		cacheCommand(env),
 		requestsCommand(env),

@@ -122,7 +122,7 @@ func showDelivery(env *Env, d *client.Delivery) error {
 func redeliverCommand(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "redeliver ID", Short: "Send a delivery again: the same message, under the same webhook-id", Args: cobra.ExactArgs(1),
-		Example: examples("promptd deliveries redeliver dlv_5f…"),
+		Example: examples("promptd deliveries redeliver dlv_5f…", "promptd deliveries redeliver dlv_5f… --output json"),
 	}
 	return calling(env, cmd, func(ctx context.Context, c *client.Client, out *printout, args []string) error {
 		d, err := c.Redeliver(ctx, args[0])

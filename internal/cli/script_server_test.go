@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"io"
 	"os"
@@ -25,7 +26,7 @@ import (
 //	server [ARGUMENT …]          promptd serve on a free port until the script ends; $PROMPTD_SERVER is its address
 //	stop                         SIGTERM to it; it must end with 0
 //	usekey                       takes $PROMPTD_API_KEY and $KEY_ID out of the last command's JSON
-//	useid NAME                   takes $NAME out of the id of the last command's JSON
+//	useid NAME                   takes $NAME out of the id or job_id of the last command's JSON
 func serverCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"provider": scriptProvider, "server": scriptServer, "stop": scriptStop, "usekey": scriptUseKey, "useid": scriptUseID,
@@ -136,10 +137,14 @@ func scriptUseKey(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 func scriptUseID(ts *testscript.TestScript, _ bool, args []string) {
-	var made struct{ ID string }
+	var made struct {
+		ID  string
+		Job string `json:"job_id"`
+	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &made))
-	if len(args) != 1 || made.ID == "" {
+	id := cmp.Or(made.ID, made.Job)
+	if len(args) != 1 || id == "" {
 		ts.Fatalf("usage: useid NAME, after a command that shows an id")
 	}
-	ts.Setenv(args[0], made.ID)
+	ts.Setenv(args[0], id)
 }

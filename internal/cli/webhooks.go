@@ -178,7 +178,7 @@ func (w *webhookCommands) ping() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ping ID", Short: "Send a webhook a test message now, and show what it says", Args: cobra.ExactArgs(1),
 		Long:    "Send a webhook a test message now, and show what it says. The exit code is 1 where it did not take the message.",
-		Example: examples("promptd webhooks ping wh_01…"),
+		Example: examples("promptd webhooks ping wh_01…", "promptd webhooks ping wh_01… --output json | jq .attempt"),
 	}
 	return calling(w.env, cmd, func(ctx context.Context, c *client.Client, out *printout, args []string) error {
 		pong, err := c.PingWebhook(ctx, args[0])
@@ -224,7 +224,7 @@ func attemptText(a *client.DeliveryAttempt) string {
 func (w *webhookCommands) delete() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete ID", Short: "Remove a webhook; what waits for it is not delivered", Args: cobra.ExactArgs(1),
-		Example: examples("promptd webhooks delete wh_01…"),
+		Example: examples("promptd webhooks delete wh_01…", "promptd webhooks delete wh_01… --output json"),
 	}
 	return calling(w.env, cmd, func(ctx context.Context, c *client.Client, out *printout, args []string) error {
 		if err := c.DeleteWebhook(ctx, args[0]); err != nil {
