@@ -228,6 +228,9 @@ func (b *Budgets) account(bill *Bill, now time.Time) *account {
 // draw asks the store on behalf of accounts: least is what the first of them needs beyond what it has; the others keep what they have. Whoever calls it has the
 // leave of drawing.
 func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos) error {
+	if err := ctx.Err(); err != nil {
+		return err // The store is not asked, so there is no doubt.
+	}
 	b.mu.Lock()
 	draws := make([]Draw, len(accounts))
 	for i, a := range accounts {
