@@ -61,8 +61,10 @@ type App struct {
 	env    Env
 	holder string // this process among those that work on the same store
 	redis  []*redis.Client
-	owners []owner
-	fronts []owner
+	// carried says whether the broker is there; nil where it is a part of this process.
+	carried func(context.Context) error
+	owners  []owner
+	fronts  []owner
 
 	seen      *observe.Telemetry
 	log       *slog.Logger
@@ -300,6 +302,9 @@ func (a *App) checks() []api.Check {
 	list := []api.Check{{Name: "store", Needed: true, Ready: a.db.ping}}
 	if len(a.redis) > 0 {
 		list = append(list, api.Check{Name: "redis", Ready: a.redisReady})
+	}
+	if a.carried != nil {
+		list = append(list, api.Check{Name: "broker", Ready: a.carried})
 	}
 	if a.local != nil {
 		list = append(list, api.Check{Name: "local_model", Ready: a.local.ready})

@@ -50,10 +50,16 @@ func (a *App) openBroker(c *config.Config, wake func()) (broker.Broker, error) {
 		a.log.Warn("a queue of the broker was not usable and was made anew", slog.String("queue", string(q)))
 		wake()
 	})
-	if err == nil {
-		a.own("broker", b.Run)
+	if err != nil {
+		return nil, err
 	}
-	return b, err
+	if far, ok := b.(interface {
+		Ready(ctx context.Context) error
+	}); ok {
+		a.carried = far.Ready
+	}
+	a.own("broker", b.Run)
+	return b, nil
 }
 
 // front adds what takes work by itself: Run ends it first, together with the servers.
@@ -72,7 +78,10 @@ func (a *App) work(c *config.Config, together *shared, newID func() string, targ
 	if err != nil {
 		return err
 	}
-	relay := broker.NewRelay(queue, broker.RelayConfig{OnError: a.complain("workers could not be told of work; they find it by themselves")})
+	relay := broker.NewRelay(queue, broker.RelayConfig{
+		Count:   func(q broker.Queue, o broker.Outcome, n int) { a.seen.Metrics.BrokerMessages(string(q), string(o), n) },
+		OnError: a.complain("workers could not be told of work; they find it by themselves"),
+	})
 	a.own("relay", relay.Run)
 	seen, bell, holder := jobMeter{a.seen.Metrics}, &job.Bell{}, a.holder
 	a.ringAcross(together, bell)

@@ -8,10 +8,10 @@ import (
 
 // jobMeters are the metrics of jobs. Labels are classes, states and results alone: a fixed set each.
 type jobMeters struct {
-	submitted, prompts, finished, items, claims, reaped *prometheus.CounterVec
-	queue, oldest                                       *prometheus.GaugeVec
-	working                                             prometheus.Gauge
-	lost                                                prometheus.Counter
+	submitted, prompts, finished, items, claims, reaped, told *prometheus.CounterVec
+	queue, oldest                                             *prometheus.GaugeVec
+	working                                                   prometheus.Gauge
+	lost                                                      prometheus.Counter
 }
 
 func (m *Metrics) declareJobs() {
@@ -24,6 +24,7 @@ func (m *Metrics) declareJobs() {
 	j.claims = m.counters("jobs_claims_total", "Looks for work, by what they took of what they wanted: full, part, empty.", "result")
 	j.lost = m.counter("jobs_leases_lost_total", "Prompts whose lease a worker lost while it worked: the store did not renew it in time, or another process put it right.")
 	j.reaped = m.counters("jobs_reaped_total", "What was put right by time: requeued and poisoned prompts of lost workers, expired jobs, stripped results, deleted jobs, abandoned uploads.", "kind")
+	j.told = m.counters("broker_messages_total", "Messages that tell workers of work, by queue and by what became of them: published, failed, dropped. Work of which no message told is found in the store.", "queue", "outcome")
 	j.queue = m.gauges("jobs_queue_items", "Prompts of jobs that wait and are due, of all processes, by priority.", "priority")
 	j.oldest = m.gauges("jobs_queue_oldest_seconds", "How long the first of them has been due, by priority.", "priority")
 }
@@ -63,6 +64,11 @@ func (m *Metrics) JobReaped(kind string, n int) {
 	if n > 0 {
 		m.jobs.reaped.WithLabelValues(kind).Add(float64(n))
 	}
+}
+
+// BrokerMessages counts messages that tell workers of work.
+func (m *Metrics) BrokerMessages(queue, outcome string, n int) {
+	m.jobs.told.WithLabelValues(queue, outcome).Add(float64(n))
 }
 
 // JobQueue shows what waits in a class.
