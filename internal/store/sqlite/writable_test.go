@@ -20,7 +20,7 @@ func TestAFileThatCanNotBeWrittenIsNotReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	other, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(dir, "promptd.db"))+"?_txlock=immediate")
+	other, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(dir, "promptd.db"))+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}
