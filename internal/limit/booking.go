@@ -11,7 +11,6 @@ import (
 
 // Run books what was spent and renews the lease, until the context ends; then it books the rest and gives everything back. It is to end after the last call has.
 func (b *Budgets) Run(ctx context.Context) error {
-	const renewals = 3 // In the time of a lease: two may fail.
 	renew := time.NewTicker(b.cfg.Lease / renewals)
 	defer renew.Stop()
 	for {
@@ -83,7 +82,7 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 		case renewal:
 			a.block -= max(0, free-(a.spent-a.before))
 		}
-		if renewal && !a.idle(now) || a.spent != a.booked {
+		if renewal && !a.idle() || a.spent != a.booked {
 			list = append(list, a)
 		}
 		if renewal && !now.Before(a.span.End) && a.held == 0 {
@@ -91,6 +90,7 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 		}
 		if renewal {
 			a.before = a.spent
+			a.doubt = max(0, a.doubt-1)
 		}
 	}
 	return list, over

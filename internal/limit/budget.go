@@ -16,6 +16,8 @@ import (
 const (
 	// DefaultLease is how long what a process holds stays reserved without a sign of life. Behind it what it held counts as spent: its calls may have been made.
 	DefaultLease = time.Minute
+	// renewals is how often in the time of a lease it is renewed: two may fail.
+	renewals = 3
 	// bookEvery bounds how often a process writes what was spent.
 	bookEvery = 50 * time.Millisecond
 	// askAgain is how long a refusal by the store holds: other processes may have given money back since.
@@ -90,16 +92,16 @@ type account struct {
 	left    key.Nanos
 	// before is what was spent at the last renewal.
 	before key.Nanos
-	// doubt is until when the store is told again how the account stands: a call that failed may take effect behind later ones.
-	doubt time.Time
+	// doubt is how many renewals more tell the store how the account stands: a call that failed may take effect behind later ones.
+	doubt int
 }
 
 // pace is what calls have used since the last renewal, those under way included.
 func (a *account) pace() key.Nanos { return a.spent - a.before + a.held }
 
 // idle says that the store has nothing to hear: there is nothing in hand here, nor a lease of it there.
-func (a *account) idle(now time.Time) bool {
-	return a.block == 0 && a.leased == 0 && a.spent == a.booked && !now.Before(a.doubt)
+func (a *account) idle() bool {
+	return a.block == 0 && a.leased == 0 && a.spent == a.booked && a.doubt == 0
 }
 
 // free is what can be reserved without the store.
@@ -248,7 +250,7 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 	b.mu.Lock()
 	if err != nil {
 		for _, a := range accounts {
-			a.doubt = now.Add(b.cfg.Lease)
+			a.doubt = renewals + 1 // The first may come at once: together they last for a lease.
 		}
 		b.mu.Unlock()
 		return err
