@@ -85,7 +85,7 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 		if renewal && !a.idle() || a.spent != a.booked {
 			list = append(list, a)
 		}
-		if renewal && !now.Before(a.span.End) && a.held == 0 {
+		if renewal && !now.Before(a.span.End) && a.held == 0 && a.doubt == 0 {
 			over = append(over, a)
 		}
 		if renewal {
