@@ -15,8 +15,16 @@ type adversary struct {
 
 	done map[string]int
 	errs []error
+	// stood are the times that processes stood still.
+	stood []stood
 	// lastKill is when the last process was killed.
 	lastKill time.Time
+}
+
+// stood is a time that a process stood still.
+type stood struct {
+	process  string
+	from, to time.Time
 }
 
 // run carries out all lanes side by side.
@@ -50,9 +58,14 @@ func (a *adversary) do(of string, s step) error {
 func (a *adversary) toProcess(p *process, s step) error {
 	switch s.what {
 	case paused:
+		one := stood{process: p.String(), from: time.Now()}
 		p.signal(syscall.SIGSTOP)
 		<-time.After(s.lasts)
 		p.signal(syscall.SIGCONT)
+		one.to = time.Now()
+		a.mu.Lock()
+		a.stood = append(a.stood, one)
+		a.mu.Unlock()
 		return nil
 	case restarted:
 		if err := p.stop(); err != nil {

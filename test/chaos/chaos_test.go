@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/promptd/promptd/internal/sharedtest"
 )
 
 // binary is the program, built once for all tests.
@@ -50,6 +52,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// long says that tests run in their long form.
+func long() bool { return sharedtest.Full() || os.Getenv("CHAOS_KILLS") != "" }
 
 // number reads a number from the environment.
 func number(t *testing.T, name string, otherwise int) int {

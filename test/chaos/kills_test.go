@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/promptd/promptd/test/history"
 )
 
 // TestKills is the whole of it: load, and everything dies, again and again. What was accepted is finished, once; each end is told under one webhook-id; and what
@@ -53,9 +55,14 @@ func TestKills(t *testing.T) {
 		t.Error(err)
 	}
 	b.drain(t, 10*time.Minute)
+	var more []history.Event
 	t.Logf("everything was over after %s; callers saw %v", time.Since(begun).Round(time.Second), c.counts)
-	b.judge(t)
-	w.judgeMoney(t, a)
+	for _, s := range a.stood {
+		more = append(more, history.Event{At: s.from.Sub(w.begun), Kind: history.Frozen, Process: s.process}, history.Event{At: s.to.Sub(w.begun), Kind: history.Thawed, Process: s.process})
+	}
+	more = append(more, w.settle(t, a)...)
+	b.c.base = w.of("api")[0].url // The others have ended.
+	b.judgeWith(t, more)
 	slices.Sort(c.faults)
 	for _, fault := range c.faults {
 		t.Error(fault)

@@ -12,7 +12,7 @@ import (
 func TestRateLimitAcrossProcesses(t *testing.T) {
 	const requests, limit = 10_000, 4000
 	w := newWorld(t, setting{apis: 4, key: []string{"--rate-limit", strconv.Itoa(limit)}})
-	w.provider.slow = 0
+	w.provider.slow.Store(int64(0))
 	c := newCaller(w)
 	todo := make(chan int)
 	var group sync.WaitGroup

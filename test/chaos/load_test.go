@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/promptd/promptd/test/history"
 )
 
 // schemaN is the schema of every prompt: a number.
@@ -25,22 +27,38 @@ type order struct {
 	numbers []int
 	batch   bool
 	body    []byte
-	// id is the job's, once it was accepted.
-	id string
-	// seen is the job as it was read when a webhook said that it is over, end as it was read at last.
-	seen, end *final
+	// id is the job's, once it was accepted; receipts are all that were given for it.
+	id       string
+	receipts []accepted
+	// reads are the job as it was read, in the order of the answers.
+	reads []*final
 }
 
-// final is a job that is over, as its caller reads it.
+// accepted is an answer to a submission.
+type accepted struct {
+	id string
+	at time.Time
+}
+
+// over says that the job was read behind its end.
+func (o *order) over() bool { return len(o.reads) > 0 && o.reads[len(o.reads)-1].ended() }
+
+// final is a job as its caller reads it; of one that is over also what became of its items.
 type final struct {
 	Status      string
+	Run         int
 	CompletedAt string `json:"completed_at"`
-	Progress    struct{ Total, Completed, Failed, Cancelled int }
+	Progress    history.Progress
 	Result      json.RawMessage
+	// since is when the question was sent, and at when the answer was there.
+	since, at time.Time
 	// answers are the numbers of the items in their order; -1 where an item failed.
 	answers []int
 	raw     string
 }
+
+// ended says that nothing more becomes of the job.
+func (f *final) ended() bool { return f.Status != "pending" && f.Status != "processing" }
 
 // caller is who sends load to a world. Each request has a time limit, and goes to whichever address is next.
 type caller struct {
@@ -184,22 +202,32 @@ func (c *caller) submit(o *order) {
 			c.wrong("order %d is two jobs: %s and %s", o.n, o.id, receipt.JobID)
 		}
 		o.id = receipt.JobID
+		o.receipts = append(o.receipts, accepted{o.id, time.Now()})
 	}
 	c.count("accepted")
 }
 
-// read reads a job and its results; nil where it is not over.
+// read reads a job, and its results where it is over.
 func (c *caller) read(o *order) (*final, error) {
+	f, err := c.readOnce(o)
+	if err == nil {
+		o.reads = append(o.reads, f)
+	}
+	return f, err
+}
+
+func (c *caller) readOnce(o *order) (*final, error) {
+	since := time.Now()
 	got, err := c.persist(http.MethodGet, "/v1/jobs/"+o.id, nil, "")
 	if err != nil {
 		return nil, err
 	}
-	f := &final{raw: string(got.body)}
+	f := &final{raw: string(got.body), since: since, at: time.Now()}
 	if got.status != http.StatusOK || json.Unmarshal(got.body, f) != nil {
 		return nil, fmt.Errorf("job %s was answered %d %s", o.id, got.status, got.body)
 	}
-	if f.Status == "pending" || f.Status == "processing" {
-		return nil, nil
+	if !f.ended() {
+		return f, nil
 	}
 	if !o.batch {
 		f.answers = []int{numberOf(f.Result)}
@@ -219,7 +247,7 @@ func (c *caller) read(o *order) (*final, error) {
 			return nil, fmt.Errorf("a line of results: %s: %w", line, err)
 		}
 		if item.ID == "" { // The store went away meanwhile, and the last line says so.
-			return c.read(o)
+			return c.readOnce(o)
 		}
 		f.answers = append(f.answers, numberOf(item.Result))
 		f.raw += string(line)

@@ -95,7 +95,7 @@ func (c *caller) right(t *testing.T) {
 // TestAnyProcessKilled: sync requests lose their connection and nothing else, and the jobs that a dead worker had are done again when their lease has ended.
 func TestAnyProcessKilled(t *testing.T) {
 	w := newWorld(t, setting{apis: 2, workers: 2, key: free()})
-	w.provider.slow = 2 * time.Second
+	w.provider.slow.Store(int64(2 * time.Second))
 	c := newCaller(w)
 	lost := make(chan error, 1)
 	front, other := w.of("api")[0], w.of("api")[1]
@@ -103,7 +103,7 @@ func TestAnyProcessKilled(t *testing.T) {
 		_, err := c.analyze(front.url(), 900_000, "")
 		lost <- err
 	}()
-	must(t, "the sync request is with the service", time.Minute, func() bool { return w.provider.asked(w.run+"-900000") == 1 })
+	must(t, "the sync request is with the service", time.Minute, func() bool { return w.provider.times(w.run+"-900000") == 1 })
 	front.kill()
 	if err := <-lost; err == nil {
 		t.Error("a request to a killed process was answered")
@@ -117,13 +117,13 @@ func TestAnyProcessKilled(t *testing.T) {
 	victim := w.of("worker")[0]
 	must(t, "both workers are at work", time.Minute, func() bool { return w.provider.underWay() >= 17 }) // One of them has sixteen slots.
 	victim.kill()
-	w.provider.slow = time.Millisecond
+	w.provider.slow.Store(int64(time.Millisecond))
 	b.drain(t, 2*time.Minute)
 	b.judge(t)
 	again := 0
 	for _, o := range b.orders {
 		for _, n := range o.numbers {
-			if w.provider.asked(w.run+"-"+strconv.Itoa(n)) > 1 {
+			if w.provider.times(w.run+"-"+strconv.Itoa(n)) > 1 {
 				again++
 			}
 		}

@@ -40,6 +40,40 @@ func TestPostgreSQLGone(t *testing.T) {
 	}
 }
 
+// TestPostgreSQLGoneForLong: nobody is let in for ever by what was known once. Then requests are refused clearly, and answered again when the database is back.
+func TestPostgreSQLGoneForLong(t *testing.T) {
+	if !long() {
+		t.Skip("SKIPPED: keys are known for a minute without a database; set PROMPTD_FULL=1")
+	}
+	w := newWorld(t, setting{apis: 1, workers: 1, key: free()})
+	c := newCaller(w)
+	if got, err := c.analyze(c.base(), 1, ""); err != nil || got.status != http.StatusOK {
+		t.Fatalf("before the outage: %d %s, %v", got.status, got.body, err)
+	}
+	if err := w.servers.do("kill", postgres); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	must(t, "requests are refused", 3*time.Minute, func() bool {
+		n++
+		got, err := c.analyze(c.base(), n, "")
+		if err != nil || got.status != http.StatusOK && (got.status != http.StatusServiceUnavailable || got.retryAfter == "") {
+			t.Fatalf("without a database: %d (Retry-After %q) %s, %v", got.status, got.retryAfter, got.body, err)
+		}
+		return got.status != http.StatusOK
+	})
+	t.Logf("without a database %d requests were answered, and the next one refused", n-1)
+	if err := w.servers.do("start", postgres); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "requests are answered again", time.Minute, func() bool {
+		got, err := c.analyze(c.base(), 1, "")
+		return err == nil && got.status == http.StatusOK
+	})
+	w.jobs(t, c, 10)
+	c.right(t)
+}
+
 // askWithout asks for ten seconds while the database is away, and gives the ids of what was answered.
 func (w *world) askWithout(t *testing.T, c *caller) (answered []string) {
 	t.Helper()

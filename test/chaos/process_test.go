@@ -116,7 +116,7 @@ func (p *process) launch() (<-chan struct{}, error) {
 	line := append(append([]string{}, p.under...), first(p.program, path), "serve", "--config", "promptd.yaml", "--listen", "127.0.0.1:"+strconv.Itoa(p.port))
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.w.dir, p.said, p.said
-	p.cmd.Env = environment(append([]string{"PROMPTD_ROLES=" + p.role}, p.env...)...)
+	p.cmd.Env = environment(append([]string{"PROMPTD_ROLES=" + p.role, "CHAOS_PROCESS=" + p.String()}, p.env...)...)
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

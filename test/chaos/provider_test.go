@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -30,16 +32,24 @@ type account struct {
 	// ill says that some calls fail: two of a hundred by a 500, two by a 429, one by a connection that breaks.
 	ill bool
 	// slow is how long an answer takes at least; up to as much is added, by the prompt.
-	slow time.Duration
+	slow atomic.Int64 // Nanoseconds.
 
 	mu sync.Mutex
 
-	calls, charged map[string]int64 // By prompt: how many, and nano-dollars.
-	total          int64
-	// unheard counts answers that nobody was there for: the caller went away before, or while it was written. Nobody but the service knows what they cost.
-	unheard int64
+	calls map[string]int64 // By prompt.
+	log   []*asked
 	// now counts the calls under way.
 	now int
+}
+
+// asked is one call as the service saw it: when it came and ended, from which process, what it cost in nano-dollars, and the answer, where there was one.
+type asked struct {
+	name, process string
+	at, till      time.Time
+	cost          int64
+	answer        string
+	// unheard says that nobody was there for the answer, or went away while it was written. Nobody but the service knows what it cost.
+	unheard bool
 }
 
 // mark is how a prompt is known again: a name of the test's run, and the number that is the answer.
@@ -47,7 +57,8 @@ var mark = regexp.MustCompile(`Item ([a-z0-9]+-(\d+))`)
 
 func newAccount(t *testing.T) *account {
 	t.Helper()
-	a := &account{calls: map[string]int64{}, charged: map[string]int64{}, slow: 5 * time.Millisecond}
+	a := &account{calls: map[string]int64{}}
+	a.slow.Store(int64(5 * time.Millisecond))
 	a.Server = httptest.NewServer(http.HandlerFunc(a.answer))
 	t.Cleanup(a.Close)
 	return a
@@ -69,37 +80,49 @@ func (a *account) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, input := m[1], int64(len(raw)/bytesToken)
-	a.mu.Lock()
-	a.calls[name]++
-	call := a.calls[name]
-	a.now++
-	a.mu.Unlock()
-	defer func() {
-		a.mu.Lock()
-		a.now--
-		a.mu.Unlock()
-	}()
-	chance := draw(name, call)
+	one := &asked{name: name, process: r.Header.Get("X-Process"), at: time.Now()}
+	chance, slow := draw(name, a.begin(one)), time.Duration(a.slow.Load())
+	defer a.end(one)
 	select {
-	case <-time.After(a.slow + a.slow*time.Duration(chance%100)/100):
+	case <-time.After(slow + slow*time.Duration(chance%100)/100):
 	case <-r.Context().Done(): // The caller is gone: services charge what they have read.
-		a.charge(name, input*inputNanos, true)
+		one.cost, one.unheard = input*inputNanos, true
 		return
 	}
-	if a.ill && a.fail(w, name, chance/100%100) {
+	if a.ill && a.fail(w, one, chance/100%100) {
 		return
 	}
-	a.charge(name, input*inputNanos+outputTokens*outputNanos, false)
+	one.cost, one.answer = input*inputNanos+outputTokens*outputNanos, m[2]
 	body := `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"{\"n\":` + m[2] +
 		`}"}}],"usage":{"prompt_tokens":` + strconv.FormatInt(input, 10) + `,"completion_tokens":` + strconv.Itoa(outputTokens) + `,"total_tokens":` + strconv.FormatInt(input+outputTokens, 10) + `}}`
 	w.Header().Set("Content-Type", "application/json")
-	if _, err := io.WriteString(w, body); err != nil || r.Context().Err() != nil {
-		a.charge(name, 0, true)
+	one.till = time.Now() // Whoever gets the answer may be quicker than this handler.
+	_, err = io.WriteString(w, body)
+	one.unheard = err != nil || r.Context().Err() != nil
+}
+
+// begin writes a call down, and gives its number among those of its prompt.
+func (a *account) begin(one *asked) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls[one.name]++
+	a.now++
+	return a.calls[one.name]
+}
+
+// end writes the end of a call down.
+func (a *account) end(one *asked) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if one.till.IsZero() {
+		one.till = time.Now()
 	}
+	a.log = append(a.log, one)
+	a.now--
 }
 
 // fail answers some calls with a fault.
-func (a *account) fail(w http.ResponseWriter, name string, chance uint64) bool {
+func (a *account) fail(w http.ResponseWriter, one *asked, chance uint64) bool {
 	switch {
 	case chance < 2:
 		http.Error(w, `{"error":{"message":"the server is in trouble","type":"server_error"}}`, http.StatusInternalServerError)
@@ -107,7 +130,7 @@ func (a *account) fail(w http.ResponseWriter, name string, chance uint64) bool {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, `{"error":{"message":"slow down","type":"rate_limit_error"}}`, http.StatusTooManyRequests)
 	case chance < 5:
-		a.charge(name, 0, true)
+		one.unheard = true
 		panic(http.ErrAbortHandler)
 	default:
 		return false
@@ -115,27 +138,15 @@ func (a *account) fail(w http.ResponseWriter, name string, chance uint64) bool {
 	return true
 }
 
-func (a *account) charge(name string, nanos int64, unheard bool) {
+// ended gives the calls that have ended.
+func (a *account) ended() []*asked {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.charged[name] += nanos
-	a.total += nanos
-	if unheard {
-		a.unheard++
-	}
+	return slices.Clone(a.log)
 }
 
-// sum gives all that was charged, how many answers nobody heard, and how many calls there were.
-func (a *account) sum() (nanos, unheard, calls int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, n := range a.calls {
-		calls += n
-	}
-	return a.total, a.unheard, calls
-}
-
-func (a *account) asked(name string) int64 {
+// times says how often a prompt came.
+func (a *account) times(name string) int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.calls[name]

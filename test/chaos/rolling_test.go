@@ -15,7 +15,7 @@ import (
 // job is lost.
 func TestRollingRestart(t *testing.T) {
 	w := newWorld(t, setting{apis: 2, workers: 2, key: free()})
-	w.provider.slow = 50 * time.Millisecond
+	w.provider.slow.Store(int64(50 * time.Millisecond))
 	c := w.through(t)
 	b := newBook(c, 200, 1)
 	a := keepAsking(c, 20_000_000)

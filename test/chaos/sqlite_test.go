@@ -18,7 +18,7 @@ import (
 // alone makes a world of one process on its embedded store, in a folder; under are the words that its command line begins with.
 func alone(t *testing.T, data string, under ...string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), run: random(), provider: newAccount(t), receiver: newReceiver(t)}
+	w := &world{t: t, begun: time.Now(), dir: t.TempDir(), run: random(), provider: newAccount(t), receiver: newReceiver(t)}
 	text := "auth: {mode: none, default_rate_limit_per_hour: 0}\njobs: {lease: 3s, concurrency: 4}\nwebhooks: {allow_private_networks: true}\ndata_dir: " + data + `
 providers:
   - {name: scripted, dialect: openai, base_url: "` + w.provider.URL + `/v1", models: [{name: m, price: {input: 1, output: 2}}]}
@@ -68,7 +68,7 @@ func (w *world) finish(t *testing.T, c *caller, accepted []*order) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f == nil {
+			if !f.ended() {
 				return false
 			}
 			b.judgeAnswers(o, f)
@@ -87,7 +87,7 @@ func TestSQLiteLocked(t *testing.T) {
 	data := t.TempDir()
 	w := alone(t, data)
 	c := newCaller(w)
-	db, err := sql.Open("sqlite", filepath.Join(data, "promptd.db")+"?_txlock=immediate")
+	db, err := sql.Open("sqlite", filepath.Join(data, "promptd.db")+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestWebhookTargetDown(t *testing.T) {
 	}
 	w.receiver.away(true)
 	o := patient.orders[0]
-	o.n, o.id = 100, ""
+	o.n, o.id = 100, "" // Another order of the same.
 	c.submit(o)
 	var m told
 	must(t, "the message has failed", 3*time.Minute, func() bool {

@@ -28,6 +28,8 @@ type world struct {
 	receiver *receiver
 	key      string
 	fleet    []*process
+	// begun is when the world's time begins.
+	begun time.Time
 }
 
 // setting is what differs between worlds.
@@ -45,7 +47,7 @@ const lease = 3 * time.Second
 // newWorld makes an installation and starts its processes. They end with the test.
 func newWorld(t *testing.T, s setting) *world {
 	t.Helper()
-	w := &world{t: t, servers: rented(t), dir: t.TempDir(), run: random(), provider: newAccount(t), receiver: newReceiver(t)}
+	w := &world{t: t, begun: time.Now(), servers: rented(t), dir: t.TempDir(), run: random(), provider: newAccount(t), receiver: newReceiver(t)}
 	w.makeDatabase()
 	w.makeHost()
 	w.configure(s.more)
@@ -172,7 +174,8 @@ providers:
   - name: scripted
     dialect: openai
     base_url: ` + w.provider.URL + `/v1
-    timeout: 5s
+    timeout: 20s
+    headers: {X-Process: "${CHAOS_PROCESS}"}
     models: [{name: m, price: {input: 1, output: 2}}]
 ` + more
 	if err := os.WriteFile(filepath.Join(w.dir, "promptd.yaml"), []byte(text), 0o600); err != nil {
@@ -188,7 +191,7 @@ func (w *world) command(args ...string) []byte {
 		w.t.Fatal(err)
 	}
 	cmd := exec.Command(path, append(args, "--config", "promptd.yaml")...)
-	cmd.Dir, cmd.Env = w.dir, environment()
+	cmd.Dir, cmd.Env = w.dir, environment("CHAOS_PROCESS=command")
 	if w.database != "" {
 		cmd.Env = append(cmd.Env, "PROMPTD_DATABASE_URL="+w.database)
 	}
