@@ -39,7 +39,7 @@ type taken struct {
 func newClaims(q Queue, worker string, lease time.Duration, m Meter, timeout time.Duration) *claims {
 	c := &claims{queue: q, worker: worker, lease: lease, meter: m}
 	weigh := func(n int) int { return n }
-	c.combined = NewCombiner(CombinerConfig[int]{Most: mostClaimed, Weigh: weigh, Timeout: timeout}, c.claim)
+	c.combined = NewCombiner(CombinerConfig[int]{Most: mostClaimed, Weigh: weigh, Gather: gather, Timeout: timeout}, c.claim)
 	return c
 }
 

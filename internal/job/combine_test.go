@@ -165,6 +165,50 @@ func TestTheFirstGoesAtOnceAndTheOthersTogether(t *testing.T) {
 	})
 }
 
+func TestACallWaitsForCompanyOnlyWhereTheLastHadSome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls []int
+		c := job.NewCombiner(job.CombinerConfig[int]{Most: 64, Gather: 5 * time.Millisecond, Timeout: time.Hour}, func(_ context.Context, in []int) ([]int, error) {
+			calls = append(calls, len(in))
+			time.Sleep(10 * time.Millisecond)
+			return in, nil
+		})
+		// together has parts come at the same time, each so many milliseconds after the one before, and gives how long all of them took.
+		together := func(n int, apart time.Duration) time.Duration {
+			begun := time.Now()
+			var all sync.WaitGroup
+			for i := range n {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * apart)
+					if _, err := c.Do(t.Context(), i); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			return time.Since(begun)
+		}
+		for _, step := range []struct {
+			n           int
+			apart, want time.Duration
+		}{
+			{1, 0, 10 * time.Millisecond},                // Alone: at once.
+			{3, 0, 20 * time.Millisecond},                // One at once; two behind it, whose call had one before it.
+			{2, time.Millisecond, 15 * time.Millisecond}, // The last call had company: this one waits, and gets it.
+			{1, 0, 15 * time.Millisecond},                // It waits in vain,
+			{1, 0, 10 * time.Millisecond},                // and then nobody does.
+		} {
+			if took := together(step.n, step.apart); took != step.want {
+				t.Errorf("%d parts took %s, want %s", step.n, took, step.want)
+			}
+		}
+		if want := []int{1, 1, 2, 2, 1, 1}; !slices.Equal(calls, want) {
+			t.Errorf("got calls of %v, want %v", calls, want)
+		}
+	})
+}
+
 func TestAPanicOfACombinedCallReachesItsLeaderAndNobodyHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 const (
 	// mostFinished is how many ends go into one transaction.
 	mostFinished = 256
+	// gather is how long ends, and looks for work, wait for others under load; nobody is held up by it who waits for an answer.
+	gather = 5 * time.Millisecond
 	// defaultCallLimit bounds one call of the store.
 	defaultCallLimit = 10 * time.Second
 	// The pauses before an end is written again that could not be.
@@ -52,7 +54,7 @@ func NewFinisher(cfg FinisherConfig) *Finisher {
 	if cfg.OnError == nil {
 		cfg.OnError = func(error) {}
 	}
-	return &Finisher{cfg, NewCombiner(CombinerConfig[Finished]{Most: mostFinished, Timeout: cfg.CallLimit}, cfg.Queue.Finish)}
+	return &Finisher{cfg, NewCombiner(CombinerConfig[Finished]{Most: mostFinished, Gather: gather, Timeout: cfg.CallLimit}, cfg.Queue.Finish)}
 }
 
 // Finish writes how an item goes on, and gives what became of its job. While the store is away it tries again, until the lease of the item would be over or the context

@@ -51,7 +51,7 @@ func NewService(cfg Config) *Service {
 	}
 	s := &Service{cfg: cfg}
 	weigh := func(sub Submission) int { return 1 + len(sub.Items) }
-	s.combined = NewCombiner(CombinerConfig[Submission]{Most: mostSubmitted, Weigh: weigh, Timeout: cmp.Or(cfg.CallLimit, defaultCallLimit)}, s.submitAll)
+	s.combined = NewCombiner(CombinerConfig[Submission]{Most: mostSubmitted, Weigh: weigh, Gather: gatherSubmitted, Timeout: cmp.Or(cfg.CallLimit, defaultCallLimit)}, s.submitAll)
 	return s
 }
 

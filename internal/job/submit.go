@@ -20,6 +20,8 @@ import (
 const (
 	// mostSubmitted bounds the rows that go into one transaction; a job of more items is kept in portions of so many.
 	mostSubmitted = 256
+	// gatherSubmitted is how long a submission waits for others under load: callers wait for it, so it is well below a commit's time.
+	gatherSubmitted = time.Millisecond
 	// mostPortion bounds the texts of a portion in memory, in bytes.
 	mostPortion = 4 << 20
 	// mostAnnounced bounds the messages of one job: workers that find work go on looking, so that more would tell them nothing new.
