@@ -43,7 +43,7 @@ type subject struct {
 
 const (
 	callers = 32 // that submit at the same time
-	warm    = 200
+	warm    = 500
 )
 
 // jobs measures single jobs, or with items above 1 batches of so many prompts, of promptd.
