@@ -53,9 +53,7 @@ func (a *App) openBroker(c *config.Config, wake func()) (broker.Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if far, ok := b.(interface {
-		Ready(ctx context.Context) error
-	}); ok {
+	if far, ok := b.(*rabbitmq.Broker); ok {
 		a.carried = far.Ready
 	}
 	a.own("broker", b.Run)
