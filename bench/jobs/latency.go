@@ -77,8 +77,10 @@ func (b *bench) bare(ctx context.Context, url string, rate int, spell time.Durat
 	if err != nil {
 		return nil, err
 	}
+	// In hexadecimal, since pgbench takes a colon for the beginning of a variable. It commits by itself, in one round trip: less than that nobody can do.
+	statement := fmt.Sprintf("INSERT INTO bare (request) VALUES ('\\x%x');\n", body(1, fresh))
 	script := filepath.Join(dir, "insert.sql")
-	if err := os.WriteFile(script, []byte("BEGIN;\nINSERT INTO bare (request) VALUES ('"+strings.ReplaceAll(body(1, fresh), "'", "''")+"');\nCOMMIT;\n"), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte(statement), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, "pgbench", "-n", "-M", "prepared", "-c", "16", "-j", "1", "-R", strconv.Itoa(rate), "-T", strconv.Itoa(int(spell.Seconds())), "-l", "-f", script, url)
