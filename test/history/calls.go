@@ -53,7 +53,7 @@ func (c *judge) oneCallAtATime(j *jobCase) {
 				if other.till <= k.At {
 					continue
 				}
-				if c.stoodStill(other) || c.begunAnew(j, other, k) {
+				if c.stoodStill(other) || c.stoodStill(k) || c.begunAnew(j, other, k) {
 					continue
 				}
 				c.wrong("an item is with one worker", "item %d of %s: call %d by %s from %s to %s, and call %d by %s at %s", n, j.id, other.Call, other.Process, other.At, other.till, k.Call, k.Process, k.At)
@@ -62,9 +62,9 @@ func (c *judge) oneCallAtATime(j *jobCase) {
 	}
 }
 
-// stoodStill says whether the process of a call was frozen while the call went on.
+// stoodStill says whether the process of a call was frozen while the call went on, or until it began: then it goes on from where it was.
 func (c *judge) stoodStill(k *call) bool {
-	return slices.ContainsFunc(c.freezes[k.Process], func(s span) bool { return s.from < k.till && s.to > k.At })
+	return slices.ContainsFunc(c.freezes[k.Process], func(s span) bool { return s.from < k.till && s.to >= k.At })
 }
 
 // begunAnew says that the job was cancelled and begun again between two calls, and that the first one ended within a lease of that.
@@ -115,7 +115,7 @@ func (c *judge) cancelEndsWork(j *jobCase) {
 			if sentBefore(j.retries, RetrySent, max(k.At, e.At)) {
 				continue
 			}
-			if k.At > limit {
+			if k.At > limit && !c.stoodStill(k) {
 				c.wrong("a cancellation ends the work", "%s was cancelled at %s, and call %d for it began at %s", j.id, e.At, k.Call, k.At)
 			}
 			if k.At <= limit && k.till > limit && !c.stoodStill(k) {

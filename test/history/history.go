@@ -26,7 +26,7 @@ const (
 	// JobRead is a job's State, Run and Progress, ItemRead an item's State and Answer, as an answer gave them.
 	JobRead
 	ItemRead
-	// CallBegun and CallEnded are a provider's: Call for an Item of a Job by a Process, with the Most that it may cost; its end with Cost, and with Answer where there
+	// CallBegun and CallEnded are a provider's: Call for an Item of a Job by a Process, with the Order that its text is of and the Most that it may cost; its end with Cost, and with Answer where there
 	// was one. Cut says that nobody heard the answer.
 	CallBegun
 	CallEnded

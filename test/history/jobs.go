@@ -13,12 +13,12 @@ func (c *judge) comesToItsEnd(j *jobCase) {
 	c.wrong("every accepted job ends", "%s was accepted at %s and is not over at the end: %d reads", j.id, j.acceptedAt, len(j.reads))
 }
 
-// ordersAreOneJob: an order under an idempotency key is one job, however often it was sent, and two orders never are.
+// ordersAreOneJob: an order under an idempotency key is one job, however often it was sent, by its answers and by what the provider is asked; and two orders never are.
 func (c *judge) ordersAreOneJob() {
 	first, of := map[int]string{}, map[string]int{}
 	for i := range c.Events {
 		e := &c.Events[i]
-		if e.Kind != Accepted {
+		if e.Kind != Accepted && e.Kind != CallBegun {
 			continue
 		}
 		if id, known := first[e.Order]; known && id != e.Job && c.Orders[e.Order].Key {

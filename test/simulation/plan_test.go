@@ -55,6 +55,7 @@ const (
 	resubmitted                // an order is sent again because its answer was lost
 	batch                      // a job has several items
 	uploaded                   // a job comes in lines
+	portions                   // and so many that they are kept in portions
 	later                      // a job has a run_at
 	deadline                   // a job has a deadline
 	lowClass                   // jobs of all classes
@@ -67,7 +68,7 @@ func (k kind) String() string {
 	return [kinds]string{
 		"crash before a write", "crash after a write", "kill", "failed call", "lost answer", "delayed call", "frozen process", "restart", "cut off from the store", "cut off from the broker",
 		"broker away", "message lost", "message doubled", "message overtaken", "clock set", "provider fails", "provider slow", "poison item", "receiver fails", "receiver hangs", "receiver away",
-		"cancelled", "retried", "sent again", "batch", "upload", "run_at", "deadline", "all classes", "short budget", "end of a period",
+		"cancelled", "retried", "sent again", "batch", "upload", "upload in portions", "run_at", "deadline", "all classes", "short budget", "end of a period",
 	}[k]
 }
 
@@ -87,6 +88,7 @@ type order struct {
 	at       time.Duration
 	priority job.Priority
 	upload   bool
+	n        int
 	inline   bool // It names a URL of its own.
 	cancel   time.Duration
 	retry    bool
@@ -116,6 +118,9 @@ func draw(seed uint64) *plan {
 	n := leastOrders + p.of(4).n(3)
 	for i := range n {
 		p.orders = append(p.orders, p.drawOrder(i))
+	}
+	if big := &p.orders[p.of(12).n(n)]; !p.calm && p.of(11).hit(0.07) {
+		big.Items, big.upload, big.RunAt, big.Deadline, big.poison = bigBatch, true, 0, 0, false
 	}
 	return p
 }
@@ -158,7 +163,7 @@ func (p *plan) drawActs() {
 
 func (p *plan) drawOrder(i int) order {
 	c := p.of(8, uint64(i)) //nolint:gosec // It counts up.
-	o := order{at: c.of(1).span(0, submitWithin), priority: job.Normal}
+	o := order{n: i, at: c.of(1).span(0, submitWithin), priority: job.Normal}
 	o.Items, o.Key, o.Webhook = 1, c.of(2).hit(0.7), true
 	o.Team = string(teams()[c.of(3).n(3)])
 	if c.of(4).hit(0.35) {
@@ -191,8 +196,8 @@ func (p *plan) drawOrder(i int) order {
 // calmOrder is one of a history where turns are looked at: the first team sends much at once, the others little.
 func (p *plan) calmOrder(i int, o order) order {
 	o.priority, o.Class, o.Items, o.Team = job.Normal, int(job.Normal), 1, string(teams()[1+i%2])
-	o.at = p.of(10, uint64(i)).span(time.Second, submitWithin) //nolint:gosec // It counts up.
-	if i < 3 {
+	o.at = p.of(10, uint64(i)).span(600*time.Millisecond, submitWithin/4) //nolint:gosec // It counts up.
+	if i < 5 {
 		o.Items, o.Team, o.at = 16, string(teams()[0]), time.Duration(i+1)*100*time.Millisecond
 	}
 	o.Webhook = o.inline || o.Team != string(teams()[2])

@@ -44,20 +44,20 @@ func (w *world) ask(ctx context.Context, p *process, x *job.Work) (answer []byte
 	o := w.orderOf(&x.Job)
 	number, nth := w.nextCall(x.Lease.Job, x.Lease.N)
 	c := w.plan.of(200, hashed(string(x.Lease.Job)), uint64(x.Lease.N), nth) //nolint:gosec // Items are few.
-	e := history.Event{Call: number, Job: string(x.Lease.Job), Item: x.Lease.N}
+	e := history.Event{Call: number, Order: o.n, Job: string(x.Lease.Job), Item: x.Lease.N}
 	begun := e
 	begun.Kind, begun.Process, begun.Most = history.CallBegun, p.name, estimate
 	w.note(begun)
 	e.Kind, e.Cost = history.CallEnded, int64(1+c.of(1).n(estimate))
 	took := c.of(2).span(20*time.Millisecond, 900*time.Millisecond)
-	if o.Items > mostBatch {
+	if o.Items == bigBatch {
 		took /= 20
 	}
 	if w.trouble() && c.of(3).hit(w.plan.rate[providerSlow]) {
 		w.saw(providerSlow)
 		took = c.of(4).span(lease/2, 3*lease)
 	}
-	if o.poison && x.Lease.N == 0 && w.trouble() {
+	if o.poison && x.Lease.N == 0 {
 		p.die(poison)
 	}
 	if !w.waits(ctx, p, took) { // Nobody hears the answer; the provider charges for it all the same, or not.

@@ -80,7 +80,7 @@ func (w *world) subscribe(t *testing.T) {
 
 // count counts the kinds that an order is.
 func (w *world) count(o *order) {
-	for k, is := range map[kind]bool{batch: o.Items > 1, uploaded: o.upload, later: o.RunAt > 0, deadline: o.Deadline > 0, lowClass: o.priority != job.Normal, midnight: w.plan.start > 23*time.Hour} {
+	for k, is := range map[kind]bool{batch: o.Items > 1, uploaded: o.upload, portions: o.Items == bigBatch, later: o.RunAt > 0, deadline: o.Deadline > 0, lowClass: o.priority != job.Normal, midnight: w.plan.start > 23*time.Hour} {
 		if is {
 			w.saw(k)
 		}
@@ -221,13 +221,13 @@ func (w *world) close() {
 // look reads everything a last time.
 func (w *world) look(t *testing.T) {
 	since := time.Since(w.begun)
-	jobs, _, err := w.store.Jobs(t.Context(), key.AllTeams(), job.Filter{Limit: 200})
+	jobs, _, err := w.jobs.Jobs(t.Context(), key.AllTeams(), job.Filter{Limit: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range jobs {
 		w.noteJob(&jobs[i], since, true)
-		items, err := w.store.Items(t.Context(), key.AllTeams(), jobs[i].ID, 0, job.MostItems)
+		items, err := w.jobs.Items(t.Context(), key.AllTeams(), jobs[i].ID, 0, job.MostItems)
 		if err != nil {
 			t.Fatal(err)
 		}

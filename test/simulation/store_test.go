@@ -79,6 +79,24 @@ func (s *store) Cancel(ctx context.Context, reach key.Reach, id job.ID) (out job
 	return out, err
 }
 
+// Retry begins the next run; what is to be told of the one before is composed first.
+func (s *store) Retry(ctx context.Context, reach key.Reach, id job.ID) (out job.Job, err error) {
+	s.within(func() {
+		before, _ := s.Job(ctx, reach, id)                 //nolint:errcheck // Retry says what is wrong.
+		items, _ := s.JobModel.Items(ctx, reach, id, 0, 1) //nolint:errcheck // As above.
+		if out, err = s.JobModel.Retry(ctx, reach, id); err != nil {
+			return
+		}
+		var only *job.Item
+		if !before.Batch && len(items) > 0 {
+			only = &items[0]
+		}
+		m := delivery.JobMessage(before.Team, string(id), delivery.Event(before.State.Event()), before.Run, before.CompletedAt)
+		s.hooks.Compose(m.ID, delivery.Envelope(m.Event, m.At, before.Append(nil, only)))
+	})
+	return out, err
+}
+
 // Reap ends what is poison or expired.
 func (s *store) Reap(ctx context.Context, p job.Policy) (out job.Reaped, err error) {
 	s.within(func() { out, err = s.JobModel.Reap(ctx, p) })

@@ -57,6 +57,17 @@ func (m *Memory) Tell(one delivery.Message, to delivery.Target) int {
 	return m.tell(one, to)
 }
 
+// Compose gives the deliveries of a message that have no body one, as a real store does before the next run of a job changes what it says.
+func (m *Memory) Compose(id delivery.MessageID, payload []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if r.Message == id && len(r.message.Payload) == 0 {
+			r.message.Payload = slices.Clone(payload)
+		}
+	}
+}
+
 func (m *Memory) tell(one delivery.Message, to delivery.Target) (made int) {
 	if to.URL != "" {
 		return m.insert(one, "", to.URL, to.Secret)
