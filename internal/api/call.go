@@ -30,6 +30,8 @@ type call struct {
 	stream *stream
 	// leave gives back the caller's place among those at the same time; nil where none was taken.
 	leave func()
+	// atDoor says that the call has a place at the door, which it gives back.
+	atDoor bool
 	// words is set on routes whose errors are worded as OpenAI's.
 	words *wording
 }

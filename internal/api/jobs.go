@@ -85,6 +85,11 @@ func (s *Server) submitLines(c *call, order job.Order) (job.Receipt, error) {
 	if c.r.ContentLength > settings.UploadBytes {
 		return job.Receipt{}, tooLong(settings.UploadBytes)
 	}
+	leave, err := c.lasts(s.uploads)
+	if err != nil {
+		return job.Receipt{}, err
+	}
+	defer leave()
 	out := http.NewResponseController(c.w)
 	receipt, err := s.deps.Jobs.Upload(c.r.Context(), job.Upload{
 		Order: order, LineBytes: int(settings.BodyBytes), Sum: c.summed(),

@@ -194,7 +194,7 @@ func docJobResults() operation {
 			flagParameter("follow", "Wait for the rest; in the order of their ends."),
 			numberParameter("after", "The after of the last line that was read, to go on behind it; 0 is the beginning.", 0, mostAfter, 0),
 		},
-		path: jobPath(), codes: []fault.Code{fault.NotFound, fault.Gone},
+		path: jobPath(), codes: []fault.Code{fault.NotFound, fault.Gone, fault.RateLimitExceeded},
 		answers: []reply{{status: http.StatusOK, text: "The results: the schema is that of each line. What can't be read to its end closes with a line that has no id and a problem document under error.", contents: map[string]content{mediaLines: {of: reflect.TypeFor[JobResult]()}}}},
 	}
 }
@@ -213,7 +213,7 @@ func docJobEvents() operation {
 		events: map[string]reflect.Type{"progress": reflect.TypeFor[Job](), "result": reflect.TypeFor[Job](), "error": reflect.TypeFor[Problem]()},
 	}
 	return operation{
-		id: "followJob", tag: "jobs", summary: "Follow a job", text: "Server-sent events until the job is over.", path: jobPath(), codes: []fault.Code{fault.NotFound, fault.Gone},
+		id: "followJob", tag: "jobs", summary: "Follow a job", text: "Server-sent events until the job is over.", path: jobPath(), codes: []fault.Code{fault.NotFound, fault.Gone, fault.RateLimitExceeded},
 		answers: []reply{{status: http.StatusOK, text: "The events.", contents: map[string]content{mediaEvents: events}}},
 	}
 }

@@ -43,6 +43,11 @@ func (s *Server) jobResults(c *call) error {
 	if err != nil {
 		return err
 	}
+	leave, err := c.lasts(s.streams)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	out := c.openLines()
 	defer out.close()
 	if !w.follow {
@@ -144,6 +149,11 @@ func (l *lineWriter) close() {
 // job as it is, so that whoever comes back after a break, with a Last-Event-ID or without, has missed nothing that still holds.
 func (s *Server) jobEvents(c *call) error {
 	reach := key.OfTeam(c.caller.Team)
+	leave, err := c.lasts(s.streams)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, end := s.ending.waiting(c.r.Context())
 	defer end()
 	for j, err := range s.deps.Jobs.Watch(ctx, reach, c.jobID()) {

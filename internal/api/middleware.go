@@ -116,7 +116,8 @@ func (s *Server) admitted(c *call, rt *route) error {
 		if err := s.deps.Door.Enter(c.r.Context()); err != nil {
 			return err
 		}
-		defer s.deps.Door.Leave()
+		c.atDoor = true
+		defer c.leaveDoor()
 	}
 	if err := s.authenticate(c, rt); err != nil {
 		return err

@@ -70,6 +70,8 @@ type Check struct {
 	Ready func(ctx context.Context) error
 	// Needed dependencies make the service not ready; others only degrade it.
 	Needed bool
+	// Bridged says whether the service goes on for now without one that is needed: it is degraded then. Nil means that it does not.
+	Bridged func() bool
 }
 
 // Deps are the server's collaborators; all of them are wanted.
@@ -125,12 +127,15 @@ type Server struct {
 	pages   map[string]*file
 	veil    veil
 	ending  *ending
+	// streams and uploads are what lasts.
+	streams, uploads *lasting
 	draining
 }
 
 // New makes a server.
 func New(d Deps) (*Server, error) {
 	s := &Server{deps: d, mux: http.NewServeMux(), started: time.Now(), veil: newVeil(), ending: newEnding()}
+	s.streams, s.uploads = newLasting("streams of jobs", mostStreams, mostStreamsOfKey), newLasting("uploads", mostUploads, mostUploadsOfKey)
 	if err := s.mount(); err != nil {
 		return nil, err
 	}
