@@ -34,6 +34,8 @@ const (
 type RelayConfig struct {
 	// Room is how many messages of a class may wait to be published, Batch how many are published at once.
 	Room, Batch int
+	// Share is for how many of the messages that are published together one is sent: those who hear one look for as much. 0 means that each is sent.
+	Share int
 	// PublishLimit bounds one publication, FlushLimit what is done about messages that wait when Run ends.
 	PublishLimit, FlushLimit time.Duration
 	// Count is told what became of messages, for metrics. It must not block.
@@ -69,6 +71,9 @@ func NewRelay(b Broker, c RelayConfig) *Relay {
 	}
 	if c.Batch <= 0 {
 		c.Batch = defaultBatch
+	}
+	if c.Share <= 0 {
+		c.Share = 1
 	}
 	if c.PublishLimit <= 0 {
 		c.PublishLimit = defaultPublishLimit
@@ -188,6 +193,7 @@ func (r *Relay) publish(ctx context.Context, l *lane) (more bool) {
 	if len(batch) == 0 {
 		return false
 	}
+	batch = spread(batch, r.cfg.Share)
 	limited, cancel := context.WithTimeout(ctx, r.cfg.PublishLimit)
 	defer cancel()
 	if err := r.broker.Publish(limited, batch...); err != nil {
@@ -197,4 +203,13 @@ func (r *Relay) publish(ctx context.Context, l *lane) (more bool) {
 	}
 	r.cfg.Count(l.queue, Published, len(batch))
 	return more
+}
+
+// spread picks one of so many messages, the first ones first.
+func spread(batch []Message, share int) []Message {
+	n := (len(batch) + share - 1) / share
+	for i := range n {
+		batch[i] = batch[i*share]
+	}
+	return batch[:n]
 }

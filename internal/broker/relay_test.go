@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -183,5 +184,33 @@ func TestRelayTellsOfWhatCannotBePublished(t *testing.T) {
 		}
 		cancel()
 		<-ended
+	})
+}
+
+// Of what is announced together a share is sent: what is announced alone always is.
+func TestRelaySendsAShareOfWhatIsAnnouncedTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := embedded.New(embedded.Config{})
+		r := broker.NewRelay(b, broker.RelayConfig{Share: 8})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		for _, c := range []struct{ announced, sent int }{{1, 1}, {8, 1}, {9, 2}, {17, 3}} {
+			before := depth(t, b, broker.Normal)
+			list := messages(broker.Normal, c.announced)
+			for i := range list {
+				list[i].ID = strconv.Itoa(c.announced) + "/" + list[i].ID
+			}
+			r.Announce(list...)
+			synctest.Wait()
+			if n := depth(t, b, broker.Normal) - before; n != c.sent {
+				t.Errorf("of %d announced together %d were sent, want %d", c.announced, n, c.sent)
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
 	})
 }

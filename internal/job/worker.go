@@ -18,6 +18,8 @@ const (
 	DefaultSlots = 64
 	// DefaultDrain is how long work may go on when the worker is to end.
 	DefaultDrain = 25 * time.Second
+	// PerMessage is how many items a message stands for at most: what was announced together needs no more messages than that, and what is announced alone waits for no other.
+	PerMessage = 8
 	// idle is the time between two looks into the store where there was nothing, and restless the bound of the pause after a look that failed.
 	idle, restless = time.Second, 10 * time.Second
 )
@@ -49,8 +51,8 @@ type WorkerConfig struct {
 
 // Worker does the items of jobs: as many at the same time as it has slots. Run owns all that it does.
 //
-// It takes work in two ways. A message of the broker is a permit: when a slot is free, one item is claimed, whichever is next by class and team, and the message is answered when
-// that item has ended; so messages stay with the broker while all workers are busy. And whenever slots are free it looks by itself, so that what no message told of costs a second
+// It takes work in two ways. A message of the broker is a permit: when a slot is free, an item is claimed, whichever is next by class and team, and some more where slots are free; the
+// message is answered when they have ended. So messages stay with the broker while all workers are busy. And whenever slots are free it looks by itself, so that what no message told of costs a second
 // and nothing more.
 type Worker struct {
 	cfg    WorkerConfig
@@ -119,7 +121,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) look(ctx, lasting context.Context) {
 	pause := idle
 	for {
-		n := w.free(ctx)
+		n := w.free(ctx, mostClaimed)
 		if n == 0 {
 			return
 		}
@@ -159,8 +161,8 @@ func (w *Worker) rest(ctx context.Context, pause time.Duration) bool {
 	return true
 }
 
-// free takes a slot, and those that are free beside it, as many as one claim may fill; none where the context has ended.
-func (w *Worker) free(ctx context.Context) int {
+// free takes a slot, and those that are free beside it, up to so many together; none where the context has ended.
+func (w *Worker) free(ctx context.Context, most int) int {
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -169,14 +171,14 @@ func (w *Worker) free(ctx context.Context) int {
 	case <-ctx.Done():
 		return 0
 	}
-	for n := 1; n < mostClaimed; n++ {
+	for n := 1; n < most; n++ {
 		select {
 		case w.slots <- struct{}{}:
 		default:
 			return n
 		}
 	}
-	return mostClaimed
+	return most
 }
 
 // consume takes the broker's messages until the context ends.
@@ -191,19 +193,26 @@ func (w *Worker) consume(ctx, lasting context.Context) {
 	}
 }
 
-// permitted does one item for a message. There may be none: it is done, or somebody has it. An error has the message come again.
+// permitted does what a message stands for: one item, or up to PerMessage where slots are free for them. There may be none: it is done, or somebody has it. An error
+// has the message come again.
 func (w *Worker) permitted(ctx, lasting context.Context) error {
-	select {
-	case w.slots <- struct{}{}:
-	case <-ctx.Done():
+	n := w.free(ctx, PerMessage)
+	if n == 0 {
 		return context.Cause(ctx)
 	}
-	list, err := w.claims.take(ctx, 1)
-	if err != nil || len(list) == 0 {
+	list, err := w.claims.take(ctx, n)
+	for range n - len(list) {
 		<-w.slots
+	}
+	if err != nil || len(list) == 0 {
 		return err
 	}
+	var beside sync.WaitGroup
+	for _, t := range list[1:] {
+		beside.Go(func() { w.work(lasting, t) })
+	}
 	w.work(lasting, list[0])
+	beside.Wait()
 	return nil
 }
 
