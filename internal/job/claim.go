@@ -12,8 +12,9 @@ import (
 const (
 	// mostClaimed is how many items one call of the store takes: whoever takes more holds what others could begin.
 	mostClaimed = 64
-	// lowFirst is how often a claim looks at the lowest class first, so that it is never shut out by those above it.
-	lowFirst = 8
+	// round is the claims of which one looks at the lowest class first, and two at the middle one, so that none is shut out by those above it: where all have
+	// more than enough, a claim is filled by the class that it looks at first.
+	round = 8
 )
 
 // claims takes items for the slots of a worker, several slots in one call.
@@ -76,8 +77,11 @@ func (c *claims) want(n int) Want {
 	defer c.mu.Unlock()
 	c.turn++
 	classes := []Priority{High, Normal, Low}
-	if c.turn%lowFirst == 0 {
+	switch c.turn % round {
+	case 0:
 		classes = []Priority{Low, High, Normal}
+	case 3, 6:
+		classes = []Priority{Normal, High, Low}
 	}
 	return Want{Worker: c.worker, Most: n, Lease: c.lease, Classes: classes, After: c.after}
 }
