@@ -16,8 +16,11 @@ const (
 	leadLease = 10 * time.Second
 	// reapLimit bounds one call of the store.
 	reapLimit = 15 * time.Second
-	// countEvery is the time between two counts of what waits.
+	// countEvery is the time between two counts of what waits, countLimit bounds one.
 	countEvery = 5 * time.Second
+	countLimit = 2 * time.Second
+	// tellEvery is the time between two announcements of a class that stays due: who works finds more by itself, and messages must not pile up.
+	tellEvery = time.Minute
 	// DefaultUpload is how long an upload may rest, DefaultPortion how many rows of a kind one call changes.
 	DefaultUpload  = time.Hour
 	DefaultPortion = 500
@@ -60,6 +63,8 @@ type Reaper struct {
 	leads   bool
 	renewed time.Time // when it last asked whether it leads
 	counted time.Time
+	// told is when a class that is due was announced last.
+	told map[Priority]time.Time
 }
 
 // NewReaper makes a reaper.
@@ -111,9 +116,6 @@ func (r *Reaper) turn(ctx context.Context) (more bool, err error) {
 		}
 		r.leads, r.renewed = leads, now
 	}
-	if err := r.count(ctx); err != nil {
-		return false, err
-	}
 	if !r.leads {
 		return false, nil
 	}
@@ -122,6 +124,7 @@ func (r *Reaper) turn(ctx context.Context) (more bool, err error) {
 		return false, fmt.Errorf("put jobs right: %w", err)
 	}
 	r.tell(done)
+	r.count(ctx)
 	return done.More, nil
 }
 
@@ -132,25 +135,38 @@ func (r *Reaper) tell(done Reaped) {
 		r.cfg.Over(e)
 		r.cfg.Bell.Ring(Note{Job: e.Job, Final: true})
 	}
-	if r.cfg.Announce == nil {
-		return
-	}
-	for _, class := range done.Due {
-		r.cfg.Announce.Announce(broker.Message{Queue: class.Queue(), ID: "due"})
+	r.announce(done.Due, time.Now())
+}
+
+// announce tells workers of classes in which something has become due, and now and then of those that stay so.
+func (r *Reaper) announce(due []Priority, now time.Time) {
+	told := r.told
+	r.told = map[Priority]time.Time{}
+	for _, class := range due {
+		at, was := told[class]
+		if !was || now.Sub(at) >= tellEvery {
+			at = now
+			if r.cfg.Announce != nil {
+				r.cfg.Announce.Announce(broker.Message{Queue: class.Queue(), ID: "due"})
+			}
+		}
+		r.told[class] = at
 	}
 }
 
-// count shows what waits. Every process counts, whether it leads or not: whoever scales by it may ask any of them.
-func (r *Reaper) count(ctx context.Context) error {
+// count shows what waits. Only who leads counts: a long line takes the store a while. A count that fails is told, and holds nothing up.
+func (r *Reaper) count(ctx context.Context) {
 	now := time.Now()
 	if now.Sub(r.counted) < countEvery {
-		return nil
-	}
-	list, err := r.cfg.Store.Depth(ctx)
-	if err != nil {
-		return fmt.Errorf("count the jobs that wait: %w", err)
+		return
 	}
 	r.counted = now
+	ctx, cancel := context.WithTimeout(ctx, countLimit)
+	defer cancel()
+	list, err := r.cfg.Store.Depth(ctx)
+	if err != nil {
+		r.cfg.OnError(fmt.Errorf("count the jobs that wait: %w", err))
+		return
+	}
 	r.cfg.Meter.Depths(list)
-	return nil
 }
