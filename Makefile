@@ -26,7 +26,7 @@ GENERATED := ./internal/config ./internal/observe ./internal/dropin ./internal/f
 GENERATED_TESTS := UpToDate$$|^TestReferencePageIsCurrent$$|^TestCheckedInDocumentIsTheServedOne$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check lint generate verify fuzz bench bench-jobs bench-router e2e faulty streams schemathesis local-e2e bench-openai clients chaos clean fmt vet staticcheck arch tidy
+.PHONY: help build run test race check lint generate verify fuzz bench bench-jobs bench-router e2e sim faulty streams schemathesis local-e2e bench-openai clients chaos clean fmt vet staticcheck arch tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 	@set -e; $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' ./... | while read -r pkg dir; do \
 		for f in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$dir"/*_test.go); do \
 			echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -parallel 2 "$$pkg"; done; done
+
+sim: ## a million drawn histories of jobs, deliveries and budgets (SIM_HISTORIES, SIM_FROM; SIM_SEED shows one)
+	SIM_HISTORIES=$${SIM_HISTORIES:-1000000} $(GO) test -count=1 -v -timeout 24h -run TestNoPromiseIsBroken ./test/simulation
 
 e2e: ## the built program as a whole, in the long form: faulty exchanges, kills, load, the local model
 	PROMPTD_FULL=1 $(GO) test -count=1 -timeout 60m ./test/...

@@ -93,8 +93,8 @@ func (s *unfenced) Items(ctx context.Context, reach key.Reach, id job.ID, from, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range list {
-		if last := s.last[place{id, list[i].N}]; last != nil && list[i].State == job.ItemCompleted {
-			list[i].Result = last
+		if last := s.last[place{id, list[i].N}]; last != nil && list[i].State.Ended() {
+			list[i].State, list[i].Result = job.ItemCompleted, last
 		}
 	}
 	return list, err
