@@ -191,7 +191,7 @@ type composer struct{ store job.Store }
 
 // Compose reads the job.
 func (x composer) Compose(ctx context.Context, m delivery.Message) (json.RawMessage, error) {
-	return job.Compose(ctx, x.store, m.Team, job.ID(m.Job))
+	return job.Compose(ctx, x.store, m.Team, job.ID(m.Job), string(m.Event), m.At)
 }
 
 var (

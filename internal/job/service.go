@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -68,11 +69,15 @@ func (s *Service) Job(ctx context.Context, reach key.Reach, id ID) (Job, *Item, 
 	return j, &list[0], nil
 }
 
-// Compose gives a job as GET /v1/jobs/{id} shows it, for those who tell of its end. One that is not kept any more is NOT_FOUND.
-func Compose(ctx context.Context, store Store, team key.TeamID, id ID) ([]byte, error) {
+// Compose gives a job as GET /v1/jobs/{id} shows it, for those who tell of an end that it had at a time. A job that is not kept any more is NOT_FOUND. One that was
+// begun again since says something else: that is an error, and what is to be told of the end before was composed when the next run began.
+func Compose(ctx context.Context, store Store, team key.TeamID, id ID, event string, at time.Time) ([]byte, error) {
 	j, only, err := (&Service{cfg: Config{Store: store}}).Job(ctx, key.OfTeam(team), id)
 	if err != nil {
 		return nil, err
+	}
+	if j.State.Event() != event || !j.CompletedAt.Equal(at) {
+		return nil, fmt.Errorf("the job %s is %s and has gone on since %s at %s", id, j.State, event, at.Format(time.RFC3339Nano))
 	}
 	return j.Append(nil, only), nil
 }

@@ -217,7 +217,7 @@ type composer struct{ store job.Store }
 
 // Compose reads a job.
 func (c composer) Compose(ctx context.Context, m delivery.Message) (json.RawMessage, error) {
-	return job.Compose(ctx, c.store, m.Team, job.ID(m.Job))
+	return job.Compose(ctx, c.store, m.Team, job.ID(m.Job), string(m.Event), m.At)
 }
 
 // examiner finds nothing wrong.

@@ -123,6 +123,9 @@ func (j *Jobs) Retry(ctx context.Context, reach key.Reach, id job.ID) (one job.J
 		case !r.Retriable():
 			return job.ErrFinal
 		}
+		if err := t.compose(ctx, r); err != nil {
+			return err
+		}
 		r.Again(t.now)
 		r.due, one = r.Deadline, r.Job
 		b := &pgx.Batch{}

@@ -67,6 +67,9 @@ func (j *Jobs) Retry(ctx context.Context, reach key.Reach, id job.ID) (one job.J
 		case !r.Retriable():
 			return job.ErrFinal
 		}
+		if err := t.compose(ctx, r); err != nil {
+			return err
+		}
 		r.Again(t.now)
 		from, to := itemOf(r.num, 0), itemOf(r.num+1, 0)
 		_, drop := t.exec(ctx, dropResults, from, to)

@@ -70,6 +70,9 @@ const (
 	// RenewDelivery: $1 id, $2 token, $3 when the lease ends.
 	RenewDelivery = `UPDATE deliveries SET due_at = $3 WHERE id = $1 AND token = $2 AND token <> '' AND status = 'pending'`
 	KeepPayload   = `UPDATE deliveries SET payload = $3 WHERE id = $1 AND token = $2 AND token <> '' AND status = 'pending'`
+	// Uncomposed says whether a message, $1, has deliveries without a body, and ComposeThem gives them one, $2. What has a body keeps it.
+	Uncomposed  = `SELECT EXISTS (SELECT 1 FROM deliveries WHERE message = $1 AND payload IS NULL)`
+	ComposeThem = `UPDATE deliveries SET payload = $2 WHERE message = $1 AND payload IS NULL`
 	// RecordDelivery: $1 id, $2 token, $3 status, $4 attempts more, $5 due, $6 the answer's status or 0 for the one before, $7 error (of
 	// nothing that was tried: empty for the one before), $8 when it ended.
 	RecordDelivery = `UPDATE deliveries SET status = $3, attempts = attempts + $4, tries = tries + $4, due_at = $5, token = '', ended_at = $8,

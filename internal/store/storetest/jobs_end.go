@@ -22,6 +22,7 @@ func jobEndContracts() []contract {
 		{"a retry does again what was cancelled", endRetriedCancelled},
 		{"what is not to be retried is not", endNotRetried},
 		{"each run has its event", endEvents},
+		{"a retry does not change what is told of the run before", endTold},
 	}
 }
 
