@@ -222,13 +222,18 @@ func (s *Service) accepted(sub Submission, items int, done Submitted, err error)
 
 // unkept is the fault of a job that the store did not acknowledge. It may be kept all the same, which is said: the key makes the next try the same job.
 func unkept(err error) error {
-	if f := fault.Of(err); f.Code != fault.Internal {
-		return f
+	f := *fault.Of(err) // The store's own may be another caller's too.
+	switch f.Code {
+	case fault.Internal:
+		f = *fault.New(fault.Overloaded, "the job was not acknowledged by the store").Because(err)
+	case fault.Overloaded:
+		f.Detail = "the job was not acknowledged: " + f.Detail
+	default:
+		return &f
 	}
-	f := fault.New(fault.Overloaded, "the job was not acknowledged by the store").Because(err)
-	f.RetryAfter = time.Second
+	f.RetryAfter = cmp.Or(f.RetryAfter, time.Second)
 	f.Remediation = "Send it again with the same Idempotency-Key: it is accepted once."
-	return f
+	return &f
 }
 
 // announce tells workers of work.

@@ -319,7 +319,7 @@ func TestALargeUploadIsAllThereOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	d := newDesk()
 	asked := 0
-	r, err := d.lines(t, many(1000), "", key.Anyone(), func(n int) error { asked = n; return nil })
+	r, err := d.lines(t, many(1000), "", key.Anyone(), func(n int) error { asked += n; return nil })
 	if err != nil || asked != 1000 || r.Job.Progress.Total != 1000 {
 		t.Fatalf("got %+v, %v, asked for %d", r, err, asked)
 	}
@@ -345,7 +345,11 @@ func TestALargeUploadIsAllThereOrNotAtAll(t *testing.T) {
 	limited := key.Anyone()
 	limited.RateLimitPerHour = 10
 	if _, err := d.lines(t, many(300), "", limited, func(n int) error {
-		if n != 11 {
+		switch n {
+		case 1: // Before anything is read.
+			return nil
+		case 11:
+		default:
 			t.Errorf("asked for %d", n)
 		}
 		return refused

@@ -25,7 +25,8 @@ type Upload struct {
 	LineBytes int
 	// Sum has taken in what has to be the same beside the body under an idempotency key, and takes in the body. Order.Hash is made of it.
 	Sum hash.Hash
-	// Admit asks the caller's limits for so many prompts. It is called when all lines were read, or earlier where they are more than can ever be admitted.
+	// Admit asks the caller's limits for so many prompts: for one before anything is read, which an upload that is refused has cost, and for the others when all lines
+	// were read, or earlier where they are more than can ever be admitted.
 	Admit func(ctx context.Context, prompts int) error
 }
 
@@ -33,6 +34,9 @@ type Upload struct {
 // the whole.
 func (s *Service) Upload(ctx context.Context, in Upload) (Receipt, error) {
 	lines := &lines{from: bufio.NewReaderSize(io.TeeReader(in.Lines, in.Sum), 64<<10), most: in.LineBytes}
+	if err := in.Admit(ctx, 1); err != nil {
+		return Receipt{}, err
+	}
 	d, err := s.header(lines)
 	if err != nil {
 		return Receipt{}, err
@@ -48,8 +52,10 @@ func (s *Service) Upload(ctx context.Context, in Upload) (Receipt, error) {
 	if err := u.read(ctx, lines); err != nil {
 		return Receipt{}, err
 	}
-	if err := in.Admit(ctx, u.all.count); err != nil {
-		return Receipt{}, err
+	if rest := u.all.count - 1; rest > 0 {
+		if err := in.Admit(ctx, rest); err != nil {
+			return Receipt{}, err
+		}
 	}
 	in.Sum.Sum(u.sub.Hash[:0])
 	done, err := u.end(ctx)
