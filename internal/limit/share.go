@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -126,7 +127,7 @@ func (h *shareShard) absent(s *Shared) (list []func(context.Context) bool) {
 	}
 	for key, p := range h.places {
 		if p.away.is {
-			list = append(list, func(ctx context.Context) bool { return s.readmit(ctx, key) })
+			list = append(list, func(ctx context.Context) bool { return s.readmit(ctx, key, math.MaxInt) })
 		}
 	}
 	return list

@@ -32,7 +32,7 @@ func (s *Shared) Enter(ctx context.Context, key string, most int) (Decision, err
 	if most < 1 {
 		return Decision{}, fmt.Errorf("concurrency limit of %d for a key: it must be positive", most)
 	}
-	if !s.readmit(ctx, key) {
+	if !s.readmit(ctx, key, readmitAtOnce) {
 		return s.enterHere(key, most), nil
 	}
 	d, err := s.cfg.Ledger.Enter(ctx, key, most)
@@ -107,8 +107,12 @@ func (s *Shared) Inside(ctx context.Context, key string) (int, error) {
 	}
 }
 
-// readmit says whether the ledger is to be asked for a key. Where it was away, it first hears of those who entered without it: there is no limit for them.
-func (s *Shared) readmit(ctx context.Context, key string) bool {
+// readmitAtOnce is how many places a caller tells the ledger of before its own: each costs a round trip. The others are told by the next ones, or by Run.
+const readmitAtOnce = 8
+
+// readmit says whether the ledger is to be asked for a key. Where it was away, it first hears of those who entered without it, at most so many: there is no limit for
+// them. While some are left the key is counted here.
+func (s *Shared) readmit(ctx context.Context, key string, most int) bool {
 	h := s.of(key)
 	h.mu.Lock()
 	p := h.place(key)
@@ -123,10 +127,12 @@ func (s *Shared) readmit(ctx context.Context, key string) bool {
 	left := p.here
 	h.mu.Unlock()
 
-	back := true
-	for ; left > 0 && back; left-- {
+	back, all := true, left <= most
+	for left = min(left, most); left > 0 && back; left-- {
 		back = s.readmitOne(ctx, key)
 	}
+	back = back && all
+
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p = h.place(key)
