@@ -48,8 +48,8 @@ func networks() []network {
 
 		at("::/128", "an unspecified address"),
 		inside("::1/128", "this machine"),
-		at("fd00:ec2::254/128", "a cloud metadata service"), // AWS.
-		at("fd20:ce::254/128", "a cloud metadata service"),  // Google.
+		at("fd00:ec2::/32", "a cloud metadata service"),    // AWS: instance metadata at ::254, time at ::123, the resolver at ::253, credentials of pods at ::23.
+		at("fd20:ce::254/128", "a cloud metadata service"), // Google.
 		inside("fc00::/7", "a private network"),
 		at("fe80::/10", "a link-local address"),
 		at("ff00::/8", "a multicast address"),

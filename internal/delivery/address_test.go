@@ -61,3 +61,17 @@ func TestFormsOfAnAddressAreJudgedLikeTheAddress(t *testing.T) {
 		}
 	})
 }
+
+// AllowPrivate opens intranets, and none of the services by which a cloud gives credentials to those who run in it.
+func TestMetadataServicesStayBlockedInIntranets(t *testing.T) {
+	t.Parallel()
+	policy := delivery.Policy{AllowPrivate: true}
+	for _, text := range []string{"169.254.169.254", "169.254.170.2", "100.100.100.200", "fd00:ec2::254", "fd00:ec2::23", "fd00:ec2::123", "fd00:ec2::253", "fd20:ce::254"} {
+		if policy.Blocks(netip.MustParseAddr(text)) == "" {
+			t.Errorf("%s is not blocked", text)
+		}
+	}
+	if why := policy.Blocks(netip.MustParseAddr("fd00:ec3::23")); why != "" {
+		t.Errorf("another private network is blocked: it is %s", why)
+	}
+}
