@@ -69,7 +69,7 @@ func (h brokerHandle) Publish(ctx context.Context, m ...broker.Message) error {
 		return errDead
 	}
 	c := h.p.next(opPublish)
-	time.Sleep(c.of(1).span(20*time.Microsecond, time.Millisecond))
+	rest(c.of(1).span(20*time.Microsecond, time.Millisecond))
 	if !h.p.runs() {
 		return errDead
 	}
@@ -100,7 +100,7 @@ func (h brokerHandle) next(ctx context.Context, q []broker.Queue) (broker.Delive
 			return d, false
 		case line.away() || !h.p.reaches(&h.p.brokerUntil):
 			line.put(d.Message, time.Second)
-			time.Sleep(time.Second)
+			rest(time.Second)
 			continue
 		}
 		d.Settle = func(done bool) {

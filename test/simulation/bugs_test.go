@@ -141,7 +141,7 @@ func (s hasty) Submit(ctx context.Context, list []job.Submission) ([]job.Submitt
 		out[i].Job = list[i].Kept(time.Now())
 	}
 	s.w.under.Go(func() {
-		time.Sleep(500 * time.Millisecond)
+		rest(500 * time.Millisecond)
 		if s.w.at(0) == p {
 			_, _ = s.Store.Submit(context.WithoutCancel(ctx), list) //nolint:errcheck // That is the bug.
 		}

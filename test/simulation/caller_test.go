@@ -84,13 +84,13 @@ const (
 
 // live sends the order, and goes after the job.
 func (c *caller) live(kit *texts) {
-	time.Sleep(c.at - time.Since(c.w.begun))
+	rest(c.at - time.Since(c.w.begun))
 	id := c.submit(kit)
 	if id == "" {
 		return
 	}
 	if c.cancel > 0 {
-		time.Sleep(c.cancel)
+		rest(c.cancel)
 		c.end(id)
 	}
 	if j, ok := c.follow(id); ok && c.retry && j.Retriable() {
@@ -103,7 +103,7 @@ func (c *caller) live(kit *texts) {
 func asking[T any](c *caller, f func(ctx context.Context, s *job.Service) (T, error)) (out T, err error) {
 	p := c.w.at(0)
 	if p == nil {
-		time.Sleep(100 * time.Millisecond)
+		rest(100 * time.Millisecond)
 		return out, errNobody
 	}
 	type answer struct {
@@ -132,7 +132,7 @@ func asking[T any](c *caller, f func(ctx context.Context, s *job.Service) (T, er
 // rests waits before the next question.
 func (c *caller) rests(from, to time.Duration) {
 	c.asked++
-	time.Sleep(c.of(20, c.asked).span(from, to))
+	rest(c.of(20, c.asked).span(from, to))
 }
 
 // late says that the caller has tried for long enough.

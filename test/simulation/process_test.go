@@ -151,7 +151,7 @@ func call[T any](ctx context.Context, p *process, o op, effect func(context.Cont
 		return out, ctx.Err()
 	}
 	c := p.next(o)
-	time.Sleep(c.of(1).span(20*time.Microsecond, 2*time.Millisecond)) // Calls are apart in time, so that their order is drawn and not the scheduler's.
+	rest(c.of(1).span(20*time.Microsecond, 2*time.Millisecond)) // Calls are apart in time, so that their order is drawn and not the scheduler's.
 	if !p.reaches(&p.storeUntil) {
 		return out, errAway
 	}
@@ -199,7 +199,7 @@ func late[T any](ctx context.Context, p *process, after time.Duration, effect fu
 	come := make(chan answer, 1)
 	lasting := context.WithoutCancel(ctx)
 	p.w.under.Go(func() {
-		time.Sleep(after)
+		rest(after)
 		out, err := effect(lasting)
 		come <- answer{out, err}
 	})

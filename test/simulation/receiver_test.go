@@ -27,7 +27,7 @@ func (t transport) Send(ctx context.Context, r delivery.Request) (delivery.Answe
 	}
 	w, id := t.p.w, r.Header.Get("Webhook-Id")
 	c := w.plan.of(300, hashed(id), w.nextSend(id))
-	time.Sleep(c.of(1).span(time.Millisecond, 80*time.Millisecond))
+	rest(c.of(1).span(time.Millisecond, 80*time.Millisecond))
 	switch {
 	case !t.p.runs():
 		return delivery.Answer{}, errDead

@@ -33,6 +33,9 @@ func simulate(t *testing.T, kit *texts, seed uint64, plant func(*world)) (h *his
 	return h, seen
 }
 
+// rest waits in the time of the bubble.
+func rest(d time.Duration) { time.Sleep(d) }
+
 // live runs it from the first order to the last look.
 func (w *world) live(t *testing.T, kit *texts) {
 	w.subscribe(t)

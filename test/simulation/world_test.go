@@ -119,7 +119,7 @@ func (w *world) at(slot int) *process {
 // restart has a process begin in a slot after a time.
 func (w *world) restart(slot int, after time.Duration) {
 	w.under.Go(func() {
-		time.Sleep(after)
+		rest(after)
 		w.spawn(slot)
 	})
 }
@@ -195,7 +195,7 @@ func (p *process) ringOthers(n job.Note) {
 			continue
 		}
 		w.under.Go(func() {
-			time.Sleep(time.Millisecond * time.Duration(1+slot))
+			rest(time.Millisecond * time.Duration(1+slot))
 			other.bell.Hear(n)
 		})
 	}
