@@ -23,6 +23,8 @@ const (
 	sweepEvery   = time.Minute
 	sweepPortion = 500
 	sweepGrace   = 15 * time.Minute
+	// never is an age that nothing has.
+	never = 100 * 365 * 24 * time.Hour
 	// keepFor is how long the log of what ended stays.
 	keepFor = 30 * 24 * time.Hour
 	// mostLanes is how many lanes are looked at together, mostLooks how often in one round where none of them can be served.
@@ -75,6 +77,8 @@ type Sender struct {
 	mu sync.Mutex
 
 	held map[ID]*held
+	// steady is since when this sender has found the store there.
+	steady time.Time
 }
 
 // held is a delivery that this sender has.
@@ -119,6 +123,7 @@ func signal(c chan struct{}) {
 
 // Run sends until the context ends. Then what is under way may end for a few seconds; what does not is given back, for others to send.
 func (s *Sender) Run(ctx context.Context) error {
+	s.unsteady()
 	var owned sync.WaitGroup
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer owned.Wait()
@@ -174,6 +179,7 @@ func (s *Sender) round(ctx context.Context) (hungry bool) {
 	for range mostLooks {
 		lanes, err := s.due(ctx)
 		if err != nil {
+			s.unsteady()
 			s.complain(ctx, err)
 			return false
 		}
@@ -194,6 +200,7 @@ func (s *Sender) claim(ctx context.Context, shares []Share) (hungry bool) {
 	token := s.cfg.NewID()
 	taken, err := s.cfg.Store.Claim(ctx, token, s.cfg.Lease, shares)
 	if err != nil {
+		s.unsteady()
 		s.complain(ctx, err)
 		return false
 	}
@@ -305,11 +312,29 @@ func (s *Sender) heartbeat(ctx context.Context) {
 	}
 }
 
+// unsteady notes that up to now nobody here could send.
+func (s *Sender) unsteady() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.steady = s.cfg.Now()
+}
+
+// expire is the age at which what waits is given up without a try. Until this sender has had some time with the store nothing is: after an outage, of all senders or of the
+// store, what became old meanwhile is sent once, and its age is looked at then.
+func (s *Sender) expire() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cfg.Now().Sub(s.steady) < sweepGrace {
+		return never
+	}
+	return s.cfg.MaxAge + sweepGrace
+}
+
 // sweep fails what is too old and deletes what ended long ago, in portions.
 func (s *Sender) sweep(ctx context.Context) {
 	for ctx.Err() == nil {
 		within, cancel := context.WithTimeout(ctx, storeLimit)
-		failed, deleted, err := s.cfg.Store.Sweep(within, s.cfg.MaxAge+sweepGrace, keepFor, sweepPortion)
+		failed, deleted, err := s.cfg.Store.Sweep(within, s.expire(), keepFor, sweepPortion)
 		cancel()
 		if err != nil {
 			s.complain(ctx, err)
