@@ -76,11 +76,10 @@ func (a *App) work(c *config.Config, together *shared, newID func() string, targ
 	if err != nil {
 		return err
 	}
-	relay := broker.NewRelay(queue, broker.RelayConfig{
-		Count:   func(q broker.Queue, o broker.Outcome, n int) { a.seen.Metrics.BrokerMessages(string(q), string(o), n) },
-		OnError: a.complain("workers could not be told of work; they find it by themselves"),
-	})
-	a.own("relay", relay.Run)
+	var relay job.Announcer // A broker within a process without workers has nobody to tell: those of other processes look by themselves.
+	if has(c, "worker") || a.carried != nil {
+		relay = a.tellWorkers(queue)
+	}
 	seen, bell, holder := jobMeter{a.seen.Metrics}, &job.Bell{}, a.holder
 	a.ringAcross(together, bell)
 	defaults := func() prompt.Defaults { return a.settings.Load().api.Defaults }
@@ -105,6 +104,17 @@ func (a *App) work(c *config.Config, together *shared, newID func() string, targ
 		Store: a.db.jobs, Pipeline: a.pipe, Defaults: defaults, Bell: bell, NewID: newID, Targets: targets, Announce: relay, Over: over, Meter: seen, Trace: a.seen.Tracer.Traceparent,
 	})
 	return nil
+}
+
+// tellWorkers makes what publishes for those who must not wait.
+func (a *App) tellWorkers(queue broker.Broker) job.Announcer {
+	relay := broker.NewRelay(queue, broker.RelayConfig{
+		Share:   job.PerMessage,
+		Count:   func(q broker.Queue, o broker.Outcome, n int) { a.seen.Metrics.BrokerMessages(string(q), string(o), n) },
+		OnError: a.complain("workers could not be told of work; they find it by themselves"),
+	})
+	a.own("relay", relay.Run)
+	return relay
 }
 
 // holderName is this process among those that work on the same store: for people who read an item's history, and unlike any other.

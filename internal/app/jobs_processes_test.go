@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,10 @@ func TestProcessesShareTheWorkOfOneDatabase(t *testing.T) {
 	}
 	if n := len(service.Exchanges()); n != 120 {
 		t.Errorf("the provider was asked %d times for 120 prompts", n)
+	}
+
+	if a := front.must(t, http.StatusOK, http.MethodGet, front.URL()+"/v1/metrics", front.secret, ""); strings.Contains(a.body, "broker_messages_total{") {
+		t.Errorf("a process without workers tells its own broker of work: %s", lines(a.body, "broker_messages_total"))
 	}
 
 	stuck := make(chan struct{})
