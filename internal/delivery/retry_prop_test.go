@@ -1,10 +1,13 @@
 package delivery
 
 import (
+	"maps"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/promptd/promptd/internal/key"
 )
 
 // Whatever chance and targets say, the waits of a message add up to exactly the time that it is tried, each within its ceiling, and end.
@@ -125,45 +128,47 @@ func TestWorkersAreDividedAmongLanes(t *testing.T) {
 			rooms[h] = rapid.IntRange(0, 10).Draw(t, "room of "+h)
 		}
 		var lanes []Lane
+		busy := map[key.TeamID]int{}
 		for _, team := range []string{"t1", "t2", "t3", "t4"} {
+			busy[key.TeamID(team)] = rapid.IntRange(0, 40).Draw(t, team)
 			for _, h := range hosts {
 				if rapid.Bool().Draw(t, team+h) {
-					lanes = append(lanes, Lane{Team: "x", Host: h})
+					lanes = append(lanes, Lane{Team: key.TeamID(team), Host: h})
 				}
 			}
 		}
 		free := rapid.IntRange(1, 40).Draw(t, "free")
-		shares := allot(lanes, free, func(h string) int { return rooms[h] })
-		used, sum := map[string]int{}, 0
-		least, most := map[string]int{}, map[string]int{}
+		shares := allot(lanes, free, func(h string) int { return rooms[h] }, maps.Clone(busy))
+		got := map[Lane]int{}
 		for _, s := range shares {
 			if s.Most < 1 {
 				t.Fatalf("a share of %d", s.Most)
 			}
-			used[s.Lane.Host] += s.Most
-			sum += s.Most
-			h := s.Lane.Host
-			if least[h] == 0 || s.Most < least[h] {
-				least[h] = s.Most
-			}
-			most[h] = max(most[h], s.Most)
+			got[s.Lane] = s.Most
+			rooms[s.Lane.Host] -= s.Most
+			busy[s.Lane.Team] += s.Most
+			free -= s.Most
 		}
-		possible := 0
-		asked := map[string]bool{}
+		if free < 0 {
+			t.Fatalf("%d more workers were given than are free", -free)
+		}
+		least, most := map[string]int{}, map[string]int{}
 		for _, l := range lanes {
-			asked[l.Host] = true
-		}
-		for h := range asked {
-			possible += rooms[h]
-			if used[h] > rooms[h] {
-				t.Fatalf("%s got %d of %d", h, used[h], rooms[h])
+			if rooms[l.Host] < 0 {
+				t.Fatalf("%s got %d more than it has room for", l.Host, -rooms[l.Host])
 			}
-			if most[h]-least[h] > 1 {
-				t.Fatalf("lanes of one host got %d and %d", least[h], most[h])
+			if busy[l.Team] >= teamShare*free {
+				continue // It may have been refused for that.
 			}
-		}
-		if want := min(free, possible); sum != want {
-			t.Fatalf("%d of %d workers were given, want %d", sum, free, want)
+			if rooms[l.Host] > 0 {
+				t.Fatalf("%v got %d, with %d workers free and %d under way for its team", l, got[l], free, busy[l.Team])
+			}
+			if n, known := least[l.Host]; !known || got[l] < n {
+				least[l.Host] = got[l]
+			}
+			if most[l.Host] = max(most[l.Host], got[l]); most[l.Host]-least[l.Host] > 1 {
+				t.Fatalf("lanes of %s got %d and %d", l.Host, least[l.Host], most[l.Host])
+			}
 		}
 	})
 }

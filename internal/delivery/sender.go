@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/promptd/promptd/internal/key"
 )
 
 // The usual sizes and times of a sender.
@@ -83,6 +85,7 @@ type Sender struct {
 
 // held is a delivery that this sender has.
 type held struct {
+	team   key.TeamID
 	token  string
 	cancel context.CancelCauseFunc
 }
@@ -183,7 +186,7 @@ func (s *Sender) round(ctx context.Context) (hungry bool) {
 			s.complain(ctx, err)
 			return false
 		}
-		if shares := allot(lanes, free, s.hosts.room); len(shares) > 0 {
+		if shares := allot(lanes, free, s.hosts.room, s.teams()); len(shares) > 0 {
 			return s.claim(ctx, shares)
 		}
 		if len(lanes) < mostLanes {
@@ -228,8 +231,12 @@ func (s *Sender) due(ctx context.Context) ([]Lane, error) {
 	return lanes, nil
 }
 
-// allot divides free workers among lanes: one for each in turn, then a second, until no worker is free or no host has room.
-func allot(lanes []Lane, free int, room func(host string) int) []Share {
+// teamShare bounds what one team has under way by what is free still: four times as much. So one alone gets four fifths of the workers, and when several teams have dead
+// hosts some workers are free still for a team that has nothing under way.
+const teamShare = 4
+
+// allot divides free workers among lanes: one for each in turn, then a second, until no worker is free, or no host or team has room. Busy is what teams have under way.
+func allot(lanes []Lane, free int, room func(host string) int, busy map[key.TeamID]int) []Share {
 	left := map[string]int{}
 	for _, l := range lanes {
 		if _, known := left[l.Host]; !known {
@@ -240,9 +247,10 @@ func allot(lanes []Lane, free int, room func(host string) int) []Share {
 	for gave := true; gave && free > 0; {
 		gave = false
 		for i, l := range lanes {
-			if free > 0 && left[l.Host] > 0 {
+			if free > 0 && left[l.Host] > 0 && busy[l.Team] < teamShare*free {
 				most[i]++
 				left[l.Host]--
+				busy[l.Team]++
 				free--
 				gave = true
 			}
@@ -261,7 +269,7 @@ func allot(lanes []Lane, free int, room func(host string) int) []Share {
 func (s *Sender) begin(ctx context.Context, token string, c Claimed) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	s.mu.Lock()
-	s.held[c.ID] = &held{token, cancel}
+	s.held[c.ID] = &held{c.Message.Team, token, cancel}
 	s.mu.Unlock()
 	s.hosts.begin(HostOf(c.URL))
 	s.sending.Go(func() {
@@ -277,6 +285,17 @@ func (s *Sender) begin(ctx context.Context, token string, c Claimed) {
 		s.mu.Unlock()
 		signal(s.freed)
 	})
+}
+
+// teams counts what each team has under way.
+func (s *Sender) teams() map[key.TeamID]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := map[key.TeamID]int{}
+	for _, h := range s.held {
+		n[h.team]++
+	}
+	return n
 }
 
 func (s *Sender) busy() int {
