@@ -151,13 +151,21 @@ func (s *Batches) Tried(ctx context.Context, id job.ID, n int) (tried bool, err 
 // Forget deletes old batches that are closed.
 func (s *Batches) Forget(ctx context.Context, keep time.Duration, most int) (deleted int, err error) {
 	err = s.db.tx(ctx, "batch_forget", func(ctx context.Context, tx pgx.Tx) error {
-		done, err := tx.Exec(ctx, s.text.Forget, s.db.clock(), keep.Microseconds(), most)
-		deleted = int(done.RowsAffected())
-		if err != nil || deleted == 0 {
+		rows, err := tx.Query(ctx, s.text.Forget, s.db.clock(), keep.Microseconds(), most)
+		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, statement.ForgetBatchItems)
-		return err
+		labels, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		for _, label := range labels {
+			if _, err := tx.Exec(ctx, statement.ForgetBatchItems, label); err != nil {
+				return err
+			}
+		}
+		deleted = len(labels)
+		return nil
 	})
 	return deleted, err
 }

@@ -170,17 +170,26 @@ func (s *Batches) Tried(ctx context.Context, id job.ID, n int) (tried bool, err 
 // Forget deletes old batches that are closed.
 func (s *Batches) Forget(ctx context.Context, keep time.Duration, most int) (deleted int, err error) {
 	err = s.file.tx(ctx, "batch_forget", func(ctx context.Context, tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, s.text.Forget, s.now().UnixMicro(), keep.Microseconds(), most)
+		rows, err := tx.QueryContext(ctx, s.text.Forget, s.now().UnixMicro(), keep.Microseconds(), most)
 		if err != nil {
 			return err
 		}
-		n, err := done.RowsAffected()
-		deleted = int(n)
-		if err != nil || n == 0 {
+		var labels []string
+		if err := each(rows, func() error {
+			var label string
+			err := rows.Scan(&label)
+			labels = append(labels, label)
+			return err
+		}); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, sqltext.ForgetBatchItems)
-		return err
+		for _, label := range labels {
+			if _, err := tx.ExecContext(ctx, sqltext.ForgetBatchItems, label); err != nil {
+				return err
+			}
+		}
+		deleted = len(labels)
+		return nil
 	})
 	return deleted, err
 }

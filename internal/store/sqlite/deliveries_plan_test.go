@@ -43,6 +43,7 @@ func TestQueriesOfDeliveriesWalkTheirIndex(t *testing.T) {
 		{"what is too old", sqltext.ExpireDeliveries, []any{1, 1, 1}, "deliveries_waiting (since<?)"},
 		{"what is forgotten", sqltext.ForgetDeliveries, []any{1, 1}, "deliveries_ended"},
 		{"what follows its endpoint", sqltext.MoveDeliveries, []any{"wh", "h"}, "deliveries_by_target (target=?"},
+		{"a batch's items", sqltext.ForgetBatchItems, []any{"b"}, "batch_items_by_place (label=?)"},
 		{"attempts", sqltext.SomeAttempts, []any{"d", 10}, "PRIMARY KEY (delivery=?)"},
 	} {
 		rows, err := db.main.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.query, c.args...)

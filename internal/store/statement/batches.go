@@ -34,7 +34,7 @@ func NewBatches(clock, locking string) Batches {
 			AND due_at <= ` + clock + ` - CASE WHEN owner = $2 OR owner = '' THEN 0 ELSE CAST($5 AS bigint) END ORDER BY due_at, label LIMIT $4` + locking + `)
 			RETURNING ` + batchColumns,
 		Forget: `DELETE FROM batches WHERE label IN (
-			SELECT label FROM batches WHERE stage = 'closed' AND created_at <= ` + clock + ` - CAST($2 AS bigint) ORDER BY created_at LIMIT $3` + locking + `)`,
+			SELECT label FROM batches WHERE stage = 'closed' AND created_at <= ` + clock + ` - CAST($2 AS bigint) ORDER BY created_at LIMIT $3` + locking + `) RETURNING label`,
 	}
 }
 
@@ -50,8 +50,8 @@ const (
 	LeaveBatches = `UPDATE batches SET owner = '' WHERE owner = $1 AND stage <> 'closed'`
 	// BatchTried takes the job and the item's number in it.
 	BatchTried = `SELECT 1 FROM batch_items WHERE job = $1 AND n = $2`
-	// ForgetBatchItems deletes the items whose batch was deleted.
-	ForgetBatchItems = `DELETE FROM batch_items WHERE NOT EXISTS (SELECT 1 FROM batches AS b WHERE b.label = batch_items.label)`
+	// ForgetBatchItems deletes the items of a batch that was deleted; it takes the label.
+	ForgetBatchItems = `DELETE FROM batch_items WHERE label = $1`
 )
 
 // KeepBatchArgs are the parameters of Keep behind the holder's lease.
