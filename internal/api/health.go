@@ -64,7 +64,7 @@ func (s *Server) look(ctx context.Context) (Health, bool) {
 			if err != nil {
 				d.Status = "unavailable"
 				h.Status = "degraded"
-				ready = ready && !check.Needed
+				ready = ready && (!check.Needed || check.Bridged != nil && check.Bridged())
 			}
 			h.Dependencies[check.Name] = d
 		})

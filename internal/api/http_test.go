@@ -262,6 +262,10 @@ func TestHealthTellsWhatIsWrongAndNotWhy(t *testing.T) {
 	}
 	look("/v1/health", 200)
 	look("/v1/health/live", 200)
+	w.bridged.Store(true)
+	if h := look("/v1/health/ready", 200); h.Status != "degraded" || h.Dependencies["store"].Status != "unavailable" {
+		t.Errorf("with what bridges it: got %+v, want degraded", h)
+	}
 	w.sick.Store(false)
 	w.server.Drain()
 	look("/v1/health/ready", 503)

@@ -64,8 +64,8 @@ type world struct {
 	settings *atomic.Pointer[api.Settings]
 	// admin is the secret of a key with every scope and no limit.
 	admin string
-	// sick makes the store's health check fail, exploding the pipeline's ids panic.
-	sick, exploding *atomic.Bool
+	// sick makes the store's health check fail, bridged has the server go on without it; exploding makes the pipeline's ids panic.
+	sick, bridged, exploding *atomic.Bool
 }
 
 // wish changes a world before it is made.
@@ -84,7 +84,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	for _, f := range wishes {
 		f(&want)
 	}
-	w := &world{tb: tb, dir: tb.TempDir(), alerted: &alerted{}, logs: &syncBuffer{}, visits: &visits{}, settings: &atomic.Pointer[api.Settings]{}, sick: &atomic.Bool{}, exploding: &atomic.Bool{}}
+	w := &world{tb: tb, dir: tb.TempDir(), alerted: &alerted{}, logs: &syncBuffer{}, visits: &visits{}, settings: &atomic.Pointer[api.Settings]{}, sick: &atomic.Bool{}, bridged: &atomic.Bool{}, exploding: &atomic.Bool{}}
 	w.settings.Store(&api.Settings{BodyBytes: 1 << 20, UploadBytes: 4 << 20, SchemaBytes: 256 << 10, Defaults: prompt.Defaults{CacheTTL: time.Hour, MaxAttempts: 4}})
 	must := func(err error) {
 		tb.Helper()
@@ -182,7 +182,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 			_, _ = io.WriteString(w, "up 1\n")
 		}),
 		Checks: []api.Check{
-			{Name: "store", Needed: true, Ready: func(ctx context.Context) error {
+			{Name: "store", Needed: true, Bridged: w.bridged.Load, Ready: func(ctx context.Context) error {
 				if w.sick.Load() {
 					return fmt.Errorf("disk /secret/path is full")
 				}

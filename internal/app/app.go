@@ -53,6 +53,8 @@ type Env struct {
 	Load func() (*config.Loaded, error)
 	// Hurry, where it is set, collects batches for so long and looks at them as often, instead of for minutes: tests wait for them.
 	Hurry time.Duration
+	// Patience is how long New waits for a store that is away; 0 means a minute.
+	Patience time.Duration
 }
 
 // App is the program. New makes it, Run runs it, Stop ends what New began where Run was never called.
@@ -133,7 +135,7 @@ func New(ctx context.Context, loaded *config.Loaded, env Env) (_ *App, err error
 	a.own("log", a.seen.Run)
 	a.atEnd("telemetry", a.seen.Close)
 
-	if a.db, err = openStore(ctx, &c, a.seen.Metrics); err != nil {
+	if a.db, err = a.awaitStore(ctx, &c); err != nil {
 		return nil, err
 	}
 	a.atEnd("store", func(context.Context) error { return a.db.close() })
@@ -234,11 +236,6 @@ func (a *App) own(name string, run func(context.Context) error) {
 	a.owners = append(a.owners, owner{name, run})
 }
 
-// complain gives a function that logs an error.
-func (a *App) complain(what string) func(error) {
-	return func(err error) { a.log.Error(what, slog.Any("error", err)) }
-}
-
 func cacheFigures(t *memory.Tier) (entries, size func() float64) {
 	read := func(pick func(e, b int64) int64) func() float64 {
 		return func() float64 {
@@ -299,7 +296,11 @@ func (a *App) runLocal(ctx context.Context) error {
 
 // checks are what the health report asks.
 func (a *App) checks() []api.Check {
-	list := []api.Check{{Name: "store", Needed: true, Ready: a.db.ping}}
+	store := api.Check{Name: "store", Needed: true, Ready: a.db.ping}
+	if a.db.apart {
+		store.Bridged = a.verifier.Fresh
+	}
+	list := []api.Check{store}
 	if len(a.redis) > 0 {
 		list = append(list, api.Check{Name: "redis", Ready: a.redisReady})
 	}

@@ -51,6 +51,7 @@ type setting struct {
 	yaml        string
 	environ     []string
 	hurry       time.Duration
+	patience    time.Duration
 	out         *logged
 }
 
@@ -73,7 +74,7 @@ func (s *setting) build(t testing.TB) (*App, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(t.Context(), loaded, Env{Out: s.out, Version: "test", Load: s.load, Hurry: s.hurry})
+	return New(t.Context(), loaded, Env{Out: s.out, Version: "test", Load: s.load, Hurry: s.hurry, Patience: s.patience})
 }
 
 // running is a program that answers.

@@ -127,7 +127,7 @@ func (l *listening) drain(ctx context.Context) error {
 	}
 	// The server closes the listener too; whether it has noticed that it is closed already is a matter of luck.
 	if err := server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-		return errors.Join(err, server.Close())
+		return errors.Join(fmt.Errorf("requests that %s still had under way were cut off: %w", l.addr(), err), server.Close())
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/promptd/promptd/internal/bulk"
 	"github.com/promptd/promptd/internal/config"
@@ -18,6 +21,7 @@ import (
 	"github.com/promptd/promptd/internal/registry"
 	"github.com/promptd/promptd/internal/router"
 	"github.com/promptd/promptd/internal/shelf"
+	"github.com/promptd/promptd/internal/store/postgres"
 	"github.com/promptd/promptd/internal/store/sqlite"
 	"github.com/promptd/promptd/internal/usage"
 )
@@ -40,8 +44,10 @@ type kept struct {
 	members member.Store
 	states  func(context.Context) ([]byte, error)
 	// run is the store's owner, nil where it has none.
-	run   func(context.Context) error
-	ping  func(context.Context) error
+	run  func(context.Context) error
+	ping func(context.Context) error
+	// apart says that the store is a server of its own: without it what is known of keys holds for a while.
+	apart bool
 	close func() error
 }
 
@@ -65,6 +71,31 @@ func openStore(ctx context.Context, c *config.Config, m *observe.Metrics) (*kept
 		return nil, fault.New(fault.InvalidRequest, "database.url names no store that this program has")
 	}
 	return all[i].open(ctx, c, m)
+}
+
+// How long New waits for a store that is away: in a cluster all starts at once, and a database takes its time.
+const (
+	storePatience = time.Minute
+	storeAgain    = 2 * time.Second
+)
+
+// awaitStore opens the store, and waits for one that is away.
+func (a *App) awaitStore(ctx context.Context, c *config.Config) (*kept, error) {
+	patience := cmp.Or(a.env.Patience, storePatience)
+	for end := time.Now().Add(patience); ; {
+		db, err := openStore(ctx, c, a.seen.Metrics)
+		if !errors.Is(err, postgres.ErrAway) || time.Now().Add(storeAgain).After(end) {
+			return db, err
+		}
+		a.log.Warn("the store is not there yet; promptd waits for it", slog.Any("error", err), slog.Duration("patience", patience))
+		again := time.NewTimer(storeAgain)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return nil, err
+		}
+	}
 }
 
 // storeFile is the embedded store's file in data_dir.

@@ -22,6 +22,6 @@ func openPostgres(ctx context.Context, c *config.Config, m *observe.Metrics) (*k
 		keys: db.Keys(), teams: db.Teams(), idempotency: db.Idempotency(), history: db.History(), budgets: db.Budgets(), learned: db.Learned(),
 		schemas: db.Schemas(), templates: db.Templates(), deliveries: db.Deliveries(), jobs: db.Jobs(), members: db.Members(), batches: db.Batches(),
 		states: func(ctx context.Context) ([]byte, error) { return db.Secret(ctx, "states") },
-		run:    db.Run, ping: db.Ping, close: db.Close,
+		run:    db.Run, ping: db.Ping, apart: true, close: db.Close,
 	}, nil
 }

@@ -153,6 +153,9 @@ func (v *Verifier) Latest(c *Caller) *Caller {
 	return c
 }
 
+// Fresh says whether keys can be checked: the store was read within MaxStale.
+func (v *Verifier) Fresh() bool { return !v.stale(v.cfg.Now()) }
+
 // stale says whether the store has been silent for too long to trust what is known.
 func (v *Verifier) stale(now time.Time) bool {
 	return now.UnixNano()-v.seen.Load() > int64(v.cfg.MaxStale)

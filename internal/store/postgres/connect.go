@@ -96,11 +96,12 @@ func look(ctx context.Context, raw string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, 2*connectPatience)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
-		return nil, explain(ctx, "connect to the database", err)
+		return nil, notThere(config.ConnConfig, explain(caller, "connect to the database", err))
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	t := &target{config: config}
