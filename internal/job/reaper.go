@@ -50,6 +50,8 @@ type ReaperConfig struct {
 	// Announce tells workers of what is due; nil where there is no broker.
 	Announce Announcer
 	Policy   Policy
+	// Random gives a duration below a bound; nil means chance.
+	Random func(bound time.Duration) time.Duration
 	// Over is told of each job that became final; nil means that nobody is.
 	Over    func(Ended)
 	Meter   Meter
@@ -71,6 +73,10 @@ type Reaper struct {
 func NewReaper(cfg ReaperConfig) *Reaper {
 	p := &cfg.Policy
 	p.MostAttempts, p.Upload, p.Portion = cmp.Or(p.MostAttempts, DefaultAttempts), cmp.Or(p.Upload, DefaultUpload), cmp.Or(p.Portion, DefaultPortion)
+	if p.Again == nil {
+		random := Rules{Random: cfg.Random}.filled().Random
+		p.Again = func(losses int) time.Duration { return spread(losses, random) }
+	}
 	if cfg.Over == nil {
 		cfg.Over = func(Ended) {}
 	}

@@ -46,7 +46,7 @@ type Store interface {
 	// Retry makes the failed and cancelled items of a job that is over pending again, as its next run: due at once, and with a deadline Patience from now. ErrNotFinal where it is not over, ErrFinal where nothing
 	// failed or the results are gone.
 	Retry(ctx context.Context, reach key.Reach, id ID) (Job, error)
-	// Reap does a portion of what is due by time, and says what: items whose lease has ended are pending again, or failed where they were taken Policy.MostAttempts times (poison: such an item must
+	// Reap does a portion of what is due by time, and says what: items whose lease has ended are pending again, or failed where their worker was lost Policy.MostAttempts times (poison: such an item must
 	// not take one worker after the other down); jobs that nothing of was begun at their deadline are expired; results, rows, and uploads that were given up are deleted. It may be called by several at
 	// once.
 	Reap(ctx context.Context, p Policy) (Reaped, error)
@@ -170,12 +170,25 @@ type Depth struct {
 
 // Policy are the times and bounds that Reap goes by.
 type Policy struct {
-	// MostAttempts is how often an item is taken before it counts as poison.
+	// MostAttempts is how often the worker of an item is lost before it counts as poison; tries that ended otherwise do not count.
 	MostAttempts int
+	// Again is the wait of an item whose worker was lost for so many times; nil means none.
+	Again func(losses int) time.Duration
 	// Upload is how long an upload may rest.
 	Upload time.Duration
 	// Portion bounds the rows of each kind that one call changes; the end of a job ends all of its items.
 	Portion int
+}
+
+// Poison says that an item is given up by its history. That holds no more than MostTries.
+func (p Policy) Poison(losses int) bool { return losses >= min(p.MostAttempts, MostTries) }
+
+// After is when an item may be taken again whose worker was found lost at a time.
+func (p Policy) After(now time.Time, losses int) time.Time {
+	if p.Again == nil {
+		return now
+	}
+	return now.Add(p.Again(losses))
 }
 
 // Reaped counts what one Reap did.

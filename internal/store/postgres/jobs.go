@@ -33,13 +33,26 @@ type jobTx struct {
 
 // tx runs a transaction that asks the time first.
 func (j *Jobs) tx(ctx context.Context, name string, run func(ctx context.Context, t *jobTx) error) error {
-	return j.db.tx(ctx, name, func(ctx context.Context, tx pgx.Tx) error {
+	return j.db.tx(ctx, name, j.timed(run))
+}
+
+// wholeJob bounds a transaction that changes all items of a job, up to 50,000: under load that may take longer than callers wait for others.
+const wholeJob = 30 * time.Second
+
+// whole is tx for what changes all items of a job.
+func (j *Jobs) whole(ctx context.Context, name string, run func(ctx context.Context, t *jobTx) error) error {
+	return j.db.txWithin(ctx, wholeJob, name, j.timed(run))
+}
+
+// timed asks the time before a transaction begins its work.
+func (j *Jobs) timed(run func(ctx context.Context, t *jobTx) error) func(context.Context, pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error {
 		var now int64
 		if err := tx.QueryRow(ctx, readTime, j.db.clock()).Scan(&now); err != nil {
 			return err
 		}
 		return run(ctx, &jobTx{tx, timeOf(now)})
-	})
+	}
 }
 
 const lead = `INSERT INTO leaders AS l (name, holder, lease_until) VALUES ($2, $3, ` + theTime + ` + $4::bigint) ON CONFLICT (name) DO UPDATE

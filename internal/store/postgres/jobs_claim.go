@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,24 +11,27 @@ import (
 	"github.com/promptd/promptd/internal/store/statement"
 )
 
+// lateNow names the jobs that nobody began until their deadline. Reap ends them soon, so that there are few; their items are not taken.
+const lateNow = `SELECT j.id FROM jobs AS j, clock WHERE j.due_at <= clock.now AND j.state = 'pending' AND j.deadline <= clock.now`
+
 // dueTeams lists the teams that have something due in the classes of $2, in the order of their turns: those behind $3 first, at most $4 of each class that are
 // behind, and as many before. Each is one step in the index of what is pending (a loose index scan), however much a team has.
-const dueTeams = `WITH RECURSIVE clock AS (SELECT ` + theTime + ` AS now), classes AS (SELECT class, place FROM unnest($2::smallint[]) WITH ORDINALITY AS c(class, place)),
+const dueTeams = `WITH RECURSIVE clock AS (SELECT ` + theTime + ` AS now), late AS (` + lateNow + `), classes AS (SELECT class, place FROM unnest($2::smallint[]) WITH ORDINALITY AS c(class, place)),
 behind AS (
-	SELECT c.class, c.place, f.team, f.run_at, (f.run_at <= clock.now)::int AS found FROM clock, classes AS c CROSS JOIN LATERAL (
-		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = c.class AND team > $3 ORDER BY team, run_at LIMIT 1) AS f
+	SELECT c.class, c.place, f.team, f.due, f.due AS found FROM clock, classes AS c CROSS JOIN LATERAL (
+		SELECT team, (run_at <= clock.now)::int AS due FROM job_items WHERE state = 'pending' AND job <> ALL (ARRAY(SELECT id FROM late)) AND priority = c.class AND team > $3 ORDER BY team, run_at, job LIMIT 1) AS f
 	UNION ALL
-	SELECT b.class, b.place, f.team, f.run_at, b.found + (f.run_at <= clock.now)::int FROM clock, behind AS b CROSS JOIN LATERAL (
-		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = b.class AND team > b.team ORDER BY team, run_at LIMIT 1) AS f WHERE b.found < $4
+	SELECT b.class, b.place, f.team, f.due, b.found + f.due FROM clock, behind AS b CROSS JOIN LATERAL (
+		SELECT team, (run_at <= clock.now)::int AS due FROM job_items WHERE state = 'pending' AND job <> ALL (ARRAY(SELECT id FROM late)) AND priority = b.class AND team > b.team ORDER BY team, run_at, job LIMIT 1) AS f WHERE b.found < $4
 ), before AS (
-	SELECT c.class, c.place, f.team, f.run_at, (f.run_at <= clock.now)::int AS found FROM clock, classes AS c CROSS JOIN LATERAL (
-		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = c.class AND team <= $3 ORDER BY team, run_at LIMIT 1) AS f
+	SELECT c.class, c.place, f.team, f.due, f.due AS found FROM clock, classes AS c CROSS JOIN LATERAL (
+		SELECT team, (run_at <= clock.now)::int AS due FROM job_items WHERE state = 'pending' AND job <> ALL (ARRAY(SELECT id FROM late)) AND priority = c.class AND team <= $3 ORDER BY team, run_at, job LIMIT 1) AS f
 	UNION ALL
-	SELECT b.class, b.place, f.team, f.run_at, b.found + (f.run_at <= clock.now)::int FROM clock, before AS b CROSS JOIN LATERAL (
-		SELECT team, run_at FROM job_items WHERE state = 'pending' AND priority = b.class AND team > b.team AND team <= $3 ORDER BY team, run_at LIMIT 1) AS f WHERE b.found < $4
+	SELECT b.class, b.place, f.team, f.due, b.found + f.due FROM clock, before AS b CROSS JOIN LATERAL (
+		SELECT team, (run_at <= clock.now)::int AS due FROM job_items WHERE state = 'pending' AND job <> ALL (ARRAY(SELECT id FROM late)) AND priority = b.class AND team > b.team AND team <= $3 ORDER BY team, run_at, job LIMIT 1) AS f WHERE b.found < $4
 )
-SELECT class, team FROM (SELECT place, 0 AS part, class, team, run_at FROM behind UNION ALL SELECT place, 1, class, team, run_at FROM before) AS turn, clock
-WHERE run_at <= clock.now ORDER BY place, part, team`
+SELECT class, team FROM (SELECT place, 0 AS part, class, team, due FROM behind UNION ALL SELECT place, 1, class, team, due FROM before) AS turn
+WHERE due > 0 ORDER BY place, part, team`
 
 // Claim takes what is due. What it costs does not depend on how much waits.
 func (j *Jobs) Claim(ctx context.Context, w job.Want) (work []job.Work, err error) {
@@ -135,10 +137,10 @@ func next(teams []string, counts []int, share int) (rest []string) {
 }
 
 // takeItems gives items to a worker: of each team of $3 as many as $4 says, the longest due first. What another is just taking is left to it.
-const takeItems = `WITH clock AS (SELECT ` + theTime + ` AS now), picked AS MATERIALIZED (
+const takeItems = `WITH clock AS (SELECT ` + theTime + ` AS now), late AS (` + lateNow + `), picked AS MATERIALIZED (
 	SELECT p.job, p.n, w.place, row_number() OVER (PARTITION BY w.place ORDER BY p.run_at, p.job, p.n) AS turn
 	FROM clock, unnest($3::text[]) WITH ORDINALITY AS w(team, place) CROSS JOIN LATERAL (
-		SELECT job, n, run_at FROM job_items WHERE state = 'pending' AND priority = $2::smallint AND team = w.team AND run_at <= clock.now
+		SELECT job, n, run_at FROM job_items WHERE state = 'pending' AND priority = $2::smallint AND team = w.team AND run_at <= clock.now AND job <> ALL (ARRAY(SELECT id FROM late))
 		ORDER BY run_at, job, n LIMIT $4 FOR UPDATE SKIP LOCKED) AS p
 )
 UPDATE job_items AS i SET state = 'leased', attempt = i.attempt + 1, lease_until = clock.now + $5::bigint, token = replace(gen_random_uuid()::text, '-', ''), worker = $6,
@@ -179,11 +181,11 @@ func (a appended) Scan(dest ...any) error {
 // beginJobs makes jobs of what was taken such as are being done, and reads them as they were. A job that somebody has locked is left alone: it is ending, or being
 // begun by another.
 const beginJobs = `WITH clock AS (SELECT ` + theTime + ` AS now), free AS MATERIALIZED (
-	SELECT j.id FROM jobs AS j, clock WHERE j.id = ANY($2::text[]::uuid[]) AND j.state = 'pending' AND j.deadline > clock.now FOR NO KEY UPDATE OF j SKIP LOCKED
+	SELECT j.id FROM jobs AS j WHERE j.id = ANY($2::text[]::uuid[]) AND j.state = 'pending' FOR NO KEY UPDATE SKIP LOCKED
 ), begun AS (UPDATE jobs AS j SET state = 'processing', started_at = clock.now FROM free, clock WHERE j.id = free.id RETURNING j.id)
-SELECT ` + jobColumns + `, b.id IS NOT NULL, clock.now FROM clock, jobs AS j LEFT JOIN begun AS b ON b.id = j.id WHERE j.id = ANY($2::text[]::uuid[])`
+SELECT ` + jobColumns + `, clock.now FROM clock, jobs AS j WHERE j.id = ANY($2::text[]::uuid[])`
 
-// begin reads the jobs of what was taken that are not known yet, and makes them such as are being done; or expired, where their deadline has passed before anybody came.
+// begin reads the jobs of what was taken that are not known yet, and makes them such as are being done.
 func (c *claim) begin(ctx context.Context, got []takenItem) error {
 	var ids []string
 	for _, one := range got {
@@ -199,31 +201,19 @@ func (c *claim) begin(ctx context.Context, got []takenItem) error {
 		return err
 	}
 	defer rows.Close()
-	var late []string
-	var now time.Time
 	for rows.Next() {
 		var request []byte
-		var begun bool
 		var micros int64
-		r, err := scanJob(rows, &request, &begun, &micros)
+		r, err := scanJob(rows, &request, &micros)
 		if err != nil {
 			return err
 		}
-		r.Request, now = request, timeOf(micros)
-		switch {
-		case r.State == job.Pending && !begun && !r.Deadline.After(now):
-			late = append(late, string(r.ID))
-			r = nil
-		case r.State == job.Pending:
-			r.Begin(now)
+		r.Request = request
+		if r.State == job.Pending {
+			r.Begin(timeOf(micros))
 		}
-		if r != nil {
-			r.Progress = job.Progress{}
-			c.jobs[r.ID] = r
-		}
+		r.Progress = job.Progress{}
+		c.jobs[r.ID] = r
 	}
-	if err := rows.Err(); err != nil || len(late) == 0 {
-		return err
-	}
-	return (&jobTx{c.tx, now}).expire(ctx, late)
+	return rows.Err()
 }

@@ -11,11 +11,11 @@ import (
 
 const (
 	lockJob = `SELECT ` + jobColumns + ` FROM jobs AS j WHERE j.id = $1::text::uuid AND j.state <> 'uploading' AND ($2::boolean OR j.team = $3) FOR NO KEY UPDATE`
-	// cancelItems ends all that has not ended, in one statement however many there are.
-	cancelItems = `WITH open AS MATERIALIZED (SELECT n FROM job_items WHERE job = $1::text::uuid AND ended_at IS NULL ORDER BY n FOR UPDATE),
+	// cancelItems ends what has not ended of the items from $4 to before $5.
+	cancelItems = `WITH open AS MATERIALIZED (SELECT n FROM job_items WHERE job = $1::text::uuid AND n >= $4::int AND n < $5::int AND ended_at IS NULL ORDER BY n FOR UPDATE),
 	placed AS (SELECT n, row_number() OVER (ORDER BY n) AS place FROM open)
 	UPDATE job_items AS i SET state = 'cancelled', lease_until = NULL, token = NULL, ended_at = $2, seq = $3::int + placed.place FROM placed
-	WHERE i.job = $1::text::uuid AND i.n = placed.n`
+	WHERE i.job = $1::text::uuid AND i.n >= $4::int AND i.n < $5::int AND i.n = placed.n`
 	anyEndpoint = `SELECT EXISTS (SELECT 1 FROM webhooks WHERE team = $1 AND disabled_at IS NULL)`
 )
 
@@ -44,49 +44,55 @@ func (t *jobTx) lock(ctx context.Context, reach key.Reach, id job.ID) (r *jobRow
 	return r, err
 }
 
+// statementItems bounds the items of one statement, so that even the worst plan of a table that was never analyzed is well within the server's limit for one.
+const statementItems = 1000
+
 // stop ends a job that is locked before its items have ended by themselves.
 func (t *jobTx) stop(ctx context.Context, r *jobRow, s job.State) error {
-	done, err := t.Exec(ctx, cancelItems, string(r.ID), t.now.UnixMicro(), r.ends)
-	if err != nil {
-		return err
+	for from := 0; from < r.Progress.Total; from += statementItems {
+		done, err := t.Exec(ctx, cancelItems, string(r.ID), t.now.UnixMicro(), r.ends, from, from+statementItems)
+		if err != nil {
+			return err
+		}
+		r.ends += int(done.RowsAffected())
+		r.Progress.Cancelled += int(done.RowsAffected())
 	}
 	var told bool
 	if err := t.QueryRow(ctx, anyEndpoint, string(r.Team)).Scan(&told); err != nil {
 		return err
 	}
-	r.ends += int(done.RowsAffected())
-	r.Progress.Cancelled += int(done.RowsAffected())
 	b := &pgx.Batch{}
 	t.final(b, r, s, told)
 	t.writeJobs(b, r)
 	return t.SendBatch(ctx, b).Close()
 }
 
-// lockLate locks jobs that nobody began until their deadline. One that somebody else has locked is ended by that one.
-const lockLate = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.id = ANY($1::text[]::uuid[]) AND j.state = 'pending' ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED`
+// lockLate locks a job that nobody began until its deadline. One that somebody else has locked is ended, or begun, by that one.
+const lockLate = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.id = $1::text::uuid AND j.state = 'pending' AND j.deadline <= $2 FOR NO KEY UPDATE SKIP LOCKED`
 
-// expire ends jobs whose deadline has passed before anybody came.
-func (t *jobTx) expire(ctx context.Context, ids []string) error {
-	e := &ends{jobTx: t, jobs: map[string]*jobRow{}}
-	rows, err := t.Query(ctx, lockLate, ids)
-	if err != nil {
-		return err
-	}
-	if err := e.readJobs(rows); err != nil {
-		return err
-	}
-	for _, r := range e.order {
-		if err := t.stop(ctx, r, job.Expired); err != nil {
+// expire ends a job whose deadline has passed before anybody came, and gives it; nil where somebody else has.
+func (j *Jobs) expire(ctx context.Context, id string) (late *jobRow, err error) {
+	err = j.whole(ctx, "job_expire", func(ctx context.Context, t *jobTx) error {
+		e := &ends{jobTx: t, jobs: map[string]*jobRow{}}
+		rows, err := t.Query(ctx, lockLate, id, t.now.UnixMicro())
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		if err := e.readJobs(rows); err != nil {
+			return err
+		}
+		if late = e.jobs[id]; late == nil {
+			return nil
+		}
+		return t.stop(ctx, late, job.Expired)
+	})
+	return late, err
 }
 
 // Cancel ends a job.
 func (j *Jobs) Cancel(ctx context.Context, reach key.Reach, id job.ID) (one job.Job, err error) {
 	over := false
-	err = j.tx(ctx, "job_cancel", func(ctx context.Context, t *jobTx) error {
+	err = j.whole(ctx, "job_cancel", func(ctx context.Context, t *jobTx) error {
 		r, err := t.lock(ctx, reach, id)
 		if err != nil {
 			return err
@@ -113,7 +119,7 @@ const againItems = `UPDATE job_items AS i SET state = 'pending', run_at = $2, at
 
 // Retry begins a job's next run.
 func (j *Jobs) Retry(ctx context.Context, reach key.Reach, id job.ID) (one job.Job, err error) {
-	err = j.tx(ctx, "job_retry", func(ctx context.Context, t *jobTx) error {
+	err = j.whole(ctx, "job_retry", func(ctx context.Context, t *jobTx) error {
 		r, err := t.lock(ctx, reach, id)
 		switch {
 		case err != nil:

@@ -32,7 +32,7 @@ func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 			"lock jobs":           {lockJobs, one},
 			"lock items":          append([]any{lockHeld}, leases...),
 			"endpoints":           {toldTeams, one},
-			"cancel":              {cancelItems, one[0], at, 0},
+			"cancel":              {cancelItems, one[0], at, 0, 0, 10},
 			"lost leases":         {lapsedItems, at, 10},
 			"due jobs":            {dueJobs, at, 10},
 			"rested uploads":      {giveUpUploads, at, 10},

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/promptd/promptd/internal/job"
+	"github.com/promptd/promptd/internal/store/statement"
 )
 
 // defaultPortion is Policy.Portion where none is given.
@@ -32,6 +33,9 @@ func (j *Jobs) Reap(ctx context.Context, p job.Policy) (out job.Reaped, err erro
 			return out, err
 		}
 		add(&out, &did)
+	}
+	if err := j.expireLate(ctx, p, &out); err != nil {
+		return out, err
 	}
 	turn, err := j.turn(ctx, &job.Want{Most: 1, Classes: []job.Priority{job.High, job.Normal, job.Low}})
 	for _, class := range []job.Priority{job.High, job.Normal, job.Low} {
@@ -91,18 +95,15 @@ func (r *reaping) leases(ctx context.Context) error {
 		}
 	}
 	for _, it := range lapsed {
-		if err := it.tried(job.Lost(it.worker, it.taken, r.now)); err != nil {
-			return err
-		}
 		of := e.jobs[it.job]
 		switch {
-		case it.attempt < r.policy.MostAttempts:
-			it.pend(r.now)
+		case !r.policy.Poison(it.losses):
+			it.pend(r.policy.After(r.now, it.losses))
 			r.out.Requeued++
 		case of == nil:
 			continue
 		default:
-			e.endItem(of, it, job.ItemFailed, job.Poison(of.ID, it.attempt))
+			e.endItem(of, it, job.ItemFailed, job.Poison(of.ID, it.losses))
 			r.out.Poisoned++
 		}
 		e.items = append(e.items, it)
@@ -118,7 +119,7 @@ func (r *reaping) leases(ctx context.Context) error {
 	return nil
 }
 
-// lapsed locks items whose lease has ended, and names the jobs of those that were taken too often.
+// lapsed locks items whose lease has ended, and names the jobs of those whose workers were lost too often.
 func (r *reaping) lapsed(ctx context.Context) (list []*itemRow, poisoned []string, err error) {
 	rows, err := r.Query(ctx, lapsedItems, r.now.UnixMicro(), r.policy.Portion)
 	if err != nil {
@@ -134,10 +135,14 @@ func (r *reaping) lapsed(ctx context.Context) (list []*itemRow, poisoned []strin
 			it.worker = *worker
 		}
 		list = append(list, it)
-		if it.attempt >= r.policy.MostAttempts {
+		if err := it.tried(job.Lost(it.worker, it.taken, r.now)); err != nil {
+			return err
+		}
+		history, err := readTries(it.tries)
+		if it.losses = job.Losses(history); r.policy.Poison(it.losses) {
 			poisoned = append(poisoned, id)
 		}
-		return nil
+		return err
 	})
 	return list, sortedIDs(poisoned), err
 }
@@ -146,7 +151,42 @@ func (r *reaping) ended(of *jobRow) {
 	r.out.Ended = append(r.out.Ended, job.Ended{Job: of.ID, State: of.State, Progress: of.Progress, Last: true})
 }
 
-const dueJobs = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.due_at <= $1 ORDER BY j.due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`
+// lateJobs are those that nobody began until their deadline.
+const lateJobs = `SELECT j.id::text FROM jobs AS j WHERE j.due_at <= ` + theTime + ` AND j.state = 'pending' AND j.deadline <= ` + theTime + ` ORDER BY j.due_at LIMIT $2`
+
+// expireLate ends late jobs, each in a transaction of its own, until as many items as make a portion have ended. A job may have 50,000, and others wait for the locks.
+func (j *Jobs) expireLate(ctx context.Context, p job.Policy, out *job.Reaped) error {
+	var late []string
+	err := j.db.rows(ctx, "job_reap_late", lateJobs, []any{j.db.clock(), p.Portion}, func(row statement.Row) error {
+		var id string
+		err := row.Scan(&id)
+		late = append(late, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	out.More = out.More || len(late) >= p.Portion
+	for items := 0; len(late) > 0; late = late[1:] {
+		if items >= p.Portion {
+			out.More = true
+			return nil
+		}
+		one, err := j.expire(ctx, late[0])
+		if err != nil {
+			return err
+		}
+		if one != nil {
+			items += one.Progress.Total
+			out.Expired++
+			out.Ended = append(out.Ended, job.Ended{Job: one.ID, State: one.State, Progress: one.Progress, Last: true})
+		}
+	}
+	return nil
+}
+
+const dueJobs = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.due_at <= $1 AND NOT (j.state = 'pending' AND j.deadline <= $1) ORDER BY j.due_at LIMIT $2
+	FOR NO KEY UPDATE SKIP LOCKED`
 
 // jobs looks at those whose time has come.
 func (r *reaping) jobs(ctx context.Context) error {
@@ -162,12 +202,9 @@ func (r *reaping) jobs(ctx context.Context) error {
 	var later, old, forgotten []*jobRow
 	for _, one := range e.order {
 		switch {
-		case one.State == job.Pending && !one.Deadline.After(r.now):
-			if err := r.stop(ctx, one, job.Expired); err != nil {
-				return err
-			}
-			r.out.Expired++
-			r.ended(one)
+		case one.State == job.Pending: // It was retried while this looked at it, and has a deadline again.
+			one.due = one.Deadline
+			later = append(later, one)
 		case !one.State.Final(): // It has begun, and has no deadline any more.
 			one.due = time.Time{}
 			later = append(later, one)
@@ -198,7 +235,7 @@ func (r *reaping) jobs(ctx context.Context) error {
 const recheck = time.Minute
 
 const (
-	openDeliveries = `SELECT DISTINCT job FROM deliveries WHERE job = ANY($1::text[]) AND status = 'pending'`
+	openDeliveries = `SELECT DISTINCT job FROM deliveries WHERE job = ANY($1::text[]) AND job <> '' AND status = 'pending'`
 	stripJobs      = `UPDATE jobs SET request = NULL, secret = '' WHERE id = ANY($1::text[]::uuid[])`
 	stripItems     = `UPDATE job_items AS i SET name = NULL, request = NULL, result = NULL FROM (SELECT job, n FROM job_items
 	WHERE job = ANY($1::text[]::uuid[]) AND (result IS NOT NULL OR request IS NOT NULL OR name IS NOT NULL) ORDER BY job, n LIMIT $2 FOR UPDATE) AS old

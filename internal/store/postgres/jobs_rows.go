@@ -96,6 +96,7 @@ type itemRow struct {
 	tries   *string
 	worker  string
 	taken   time.Time
+	losses  int
 
 	state  job.ItemState
 	runAt  *int64

@@ -95,7 +95,7 @@ func (j *Jobs) Seal(ctx context.Context, id job.ID, total int, hash [32]byte) (o
 	if !ok {
 		return job.Submitted{}, job.ErrNotFound
 	}
-	err = j.tx(ctx, "job_seal", func(ctx context.Context, t *jobTx) error {
+	err = j.whole(ctx, "job_seal", func(ctx context.Context, t *jobTx) error {
 		s := job.Submission{Hash: hash}
 		err := t.QueryRow(ctx, lockUpload, text).Scan(&s.Idempotency)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {

@@ -53,7 +53,12 @@ var errNotBegun = errors.New("no transaction began")
 // tx runs a transaction. The context can end the wait for a connection; afterwards the transaction runs through, or into its own deadline. run may be called again,
 // after a deadlock or on a connection that turned out to be dead: it must not keep anything of the time before.
 func (db *DB) tx(ctx context.Context, name string, run func(ctx context.Context, tx pgx.Tx) error) error {
-	return db.write(ctx, name, func(whole context.Context, conn *pgxpool.Conn) error {
+	return db.txWithin(ctx, db.patience.write, name, run)
+}
+
+// txWithin is tx with a limit of its own, for a transaction that is known to be long.
+func (db *DB) txWithin(ctx context.Context, limit time.Duration, name string, run func(ctx context.Context, tx pgx.Tx) error) error {
+	return db.writeWithin(ctx, limit, name, func(whole context.Context, conn *pgxpool.Conn) error {
 		tx, err := conn.BeginTx(whole, db.server.begin())
 		if err != nil {
 			return fmt.Errorf("%w: %w", errNotBegun, err)
@@ -77,24 +82,27 @@ func (db *DB) exec(ctx context.Context, name, query string, args ...any) (change
 }
 
 // write runs something on a connection, once more where the server has undone it or never heard of it.
-func (db *DB) write(ctx context.Context, name string, run func(context.Context, *pgxpool.Conn) error) (err error) {
+func (db *DB) write(ctx context.Context, name string, run func(context.Context, *pgxpool.Conn) error) error {
+	return db.writeWithin(ctx, db.patience.write, name, run)
+}
+
+func (db *DB) writeWithin(ctx context.Context, limit time.Duration, name string, run func(context.Context, *pgxpool.Conn) error) (err error) {
 	began := time.Now()
 	defer func() { db.opts.Observe(name, time.Since(began), err) }()
 	for try := 1; ; try++ {
-		err := db.once(ctx, run)
+		err := db.once(ctx, limit, run)
 		if err == nil {
 			return nil
 		}
 		unheard := (pgconn.SafeToRetry(err) || errors.Is(err, errNotBegun)) && !errors.Is(err, context.DeadlineExceeded)
-		if !isRace(err) && !unheard || try == tries || time.Since(began) > db.patience.write || ctx.Err() != nil {
+		if !isRace(err) && !unheard || try == tries || time.Since(began) > limit || ctx.Err() != nil {
 			return explain(ctx, name, err)
 		}
 	}
 }
 
-func (db *DB) once(ctx context.Context, run func(context.Context, *pgxpool.Conn) error) error {
-	limit := db.mood.limit(db.patience.write)
-	waiting, stop := context.WithTimeout(ctx, limit)
+func (db *DB) once(ctx context.Context, limit time.Duration, run func(context.Context, *pgxpool.Conn) error) error {
+	waiting, stop := context.WithTimeout(ctx, db.mood.limit(db.patience.write))
 	defer stop()
 	conn, err := db.pool.Acquire(waiting)
 	if err != nil {
@@ -106,7 +114,7 @@ func (db *DB) once(ctx context.Context, run func(context.Context, *pgxpool.Conn)
 		return err
 	}
 	// A context that ends closes the connection and leaves it open what became of the write.
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.mood.limit(limit))
 	defer cancel()
 	err = run(whole, conn)
 	db.mood.note(ctx, err)

@@ -16,7 +16,7 @@ func (j *Jobs) Claim(ctx context.Context, w job.Want) (work []job.Work, err erro
 		return nil, nil
 	}
 	err = j.tx(ctx, "job_claim", func(ctx context.Context, t *jobTx) error {
-		c := &claim{jobTx: t, want: &w, jobs: map[int64]*jobRow{}}
+		c := &claim{jobTx: t, want: &w, jobs: map[int64]*jobRow{}, heldUp: map[string]bool{}}
 		for _, class := range w.Classes {
 			if err := c.class(ctx, class); err != nil {
 				return err
@@ -37,6 +37,8 @@ type claim struct {
 	want *job.Want
 	work []job.Work
 	jobs map[int64]*jobRow
+	// held up are teams whose next item is of a job that nobody began until its deadline: Reap ends that soon, and its items are not stepped over.
+	heldUp map[string]bool
 }
 
 func (c *claim) left() int { return c.want.Most - len(c.work) }
@@ -45,6 +47,7 @@ func (c *claim) left() int { return c.want.Most - len(c.work) }
 // they have no more.
 func (c *claim) class(ctx context.Context, class job.Priority) error {
 	after := string(c.want.After)
+	clear(c.heldUp) // Of another class.
 	for c.left() > 0 {
 		teams, err := c.turn(ctx, class, after)
 		if err != nil || len(teams) == 0 {
@@ -62,10 +65,15 @@ func (c *claim) class(ctx context.Context, class job.Priority) error {
 				if n >= len(list) || c.left() == 0 {
 					continue
 				}
-				if err := c.take(ctx, list[n]); err != nil {
+				taken, err := c.take(ctx, list[n])
+				if err != nil {
 					return err
 				}
-				after = teams[i]
+				if taken {
+					after = teams[i]
+				} else {
+					c.heldUp[teams[i]] = true
+				}
 			}
 		}
 	}
@@ -94,7 +102,7 @@ func (c *claim) turn(ctx context.Context, class job.Priority, after string) (tea
 			wrapped, query, args = true, firstTeam, []driver.Value{int64(class)}
 			continue
 		}
-		if due <= now {
+		if due <= now && !c.heldUp[team] {
 			teams = append(teams, team)
 		}
 		query, args = teamAfter, []driver.Value{int64(class), team}
@@ -127,12 +135,12 @@ const (
 	beginJob = `UPDATE jobs SET state = ?, started_at = ? WHERE num = ?`
 )
 
-// take gives an item to the worker.
-func (c *claim) take(ctx context.Context, d dueItem) error {
+// take gives an item to the worker, unless its job is over or late.
+func (c *claim) take(ctx context.Context, d dueItem) (taken bool, err error) {
 	num, n := placeOf(d.item)
 	of, err := c.begun(ctx, num)
-	if err != nil || of.State.Final() {
-		return err
+	if err != nil || of.State.Final() || of.State == job.Pending {
+		return false, err
 	}
 	w := job.Work{
 		Lease: job.Lease{Job: of.ID, N: n, Token: rand.Text()},
@@ -142,15 +150,16 @@ func (c *claim) take(ctx context.Context, d dueItem) error {
 	w.Job.Progress = job.Progress{}
 	if of.Batch {
 		if _, err := c.one(ctx, func(row []driver.Value) { w.Item.Name, w.Item.Request = words(row[0]), blob(row[1]) }, readText, d.item); err != nil {
-			return err
+			return false, err
 		}
 	}
 	c.work = append(c.work, w)
 	_, err = c.exec(ctx, takeItem, int64(w.Item.Attempt), c.now.Add(c.want.Lease).UnixMicro(), w.Lease.Token, c.want.Worker, c.now.UnixMicro(), d.item)
-	return err
+	return true, err
 }
 
-// begun reads an item's job, once a claim, and makes it one that is being done; or one that is expired, where its deadline has passed before anybody came.
+// begun reads an item's job, once a claim, and makes it one that is being done, unless its deadline has passed before anybody came: then it
+// stays pending, and Reap ends it.
 func (c *claim) begun(ctx context.Context, num int64) (*jobRow, error) {
 	if r := c.jobs[num]; r != nil {
 		return r, nil
@@ -167,7 +176,7 @@ func (c *claim) begun(ctx context.Context, num int64) (*jobRow, error) {
 	case r.State != job.Pending:
 		return r, nil
 	case !r.Deadline.After(c.now):
-		return r, c.stop(ctx, r, job.Expired)
+		return r, nil
 	default:
 		r.Begin(c.now)
 		_, err = c.exec(ctx, beginJob, string(r.State), instant(r.StartedAt), r.num)

@@ -26,8 +26,41 @@ func (j *Jobs) Reap(ctx context.Context, p job.Policy) (out job.Reaped, err erro
 		if err := j.tx(ctx, step.name, step.run); err != nil {
 			return out, err
 		}
+		if step.name == "job_reap_jobs" {
+			if err := j.expireLate(ctx, r); err != nil {
+				return out, err
+			}
+		}
 	}
 	return out, nil
+}
+
+// lateJobs are those that nobody began until their deadline.
+const lateJobs = briefJob + `WHERE j.due_at <= ? AND j.state = 'pending' AND d.deadline <= ? ORDER BY j.due_at LIMIT 1`
+
+// expireLate ends late jobs, each in a transaction of its own, until as many items as make a portion have ended. A job may have 50,000, and others want to write.
+func (j *Jobs) expireLate(ctx context.Context, r *reaping) error {
+	for items := 0; items < r.policy.Portion; {
+		var late *jobRow
+		err := j.tx(ctx, "job_expire", func(ctx context.Context, t *jobTx) error {
+			err := t.query(ctx, func(row []driver.Value) error {
+				late = readJob(row)
+				return nil
+			}, lateJobs, t.now.UnixMicro(), t.now.UnixMicro())
+			if err != nil || late == nil {
+				return err
+			}
+			return t.stop(ctx, late, job.Expired)
+		})
+		if err != nil || late == nil {
+			return err
+		}
+		items += late.Progress.Total
+		r.out.Expired++
+		r.ended(late)
+	}
+	r.out.More = true
+	return nil
 }
 
 // reaping is a Reap in progress.
@@ -38,15 +71,15 @@ type reaping struct {
 
 // lapsed is an item whose lease has ended.
 type lapsed struct {
-	item    int64
-	attempt int
-	worker  string
-	taken   time.Time
-	tries   driver.Value
+	item   int64
+	worker string
+	taken  time.Time
+	tries  driver.Value
+	losses int
 }
 
 const (
-	lapsedItems = `SELECT item, attempt, worker, taken_at, tries FROM job_items WHERE lease_until <= ? ORDER BY lease_until LIMIT ?`
+	lapsedItems = `SELECT item, worker, taken_at, tries FROM job_items WHERE lease_until <= ? ORDER BY lease_until LIMIT ?`
 	requeueItem = `UPDATE job_items SET state = 'pending', run_at = ?, tries = ?, lease_until = NULL, token = NULL WHERE item = ?`
 	poisonItem  = `UPDATE job_items SET state = 'failed', tries = ?, lease_until = NULL, token = NULL, ended_at = ?, seq = ? WHERE item = ?`
 )
@@ -55,7 +88,7 @@ const (
 func (r *reaping) leases(ctx context.Context, t *jobTx) error {
 	var list []lapsed
 	err := t.query(ctx, func(row []driver.Value) error {
-		list = append(list, lapsed{item: whole(row[0]), attempt: int(whole(row[1])), worker: words(row[2]), taken: moment(row[3]), tries: row[4]})
+		list = append(list, lapsed{item: whole(row[0]), worker: words(row[1]), taken: moment(row[2]), tries: row[3]})
 		return nil
 	}, lapsedItems, t.now.UnixMicro(), int64(r.policy.Portion))
 	if err != nil {
@@ -68,9 +101,13 @@ func (r *reaping) leases(ctx context.Context, t *jobTx) error {
 		if err != nil {
 			return err
 		}
-		if l.attempt < r.policy.MostAttempts {
+		list, err := readTries(tries)
+		if err != nil {
+			return err
+		}
+		if l.losses = job.Losses(list); !r.policy.Poison(l.losses) {
 			r.out.Requeued++
-			_, err = t.exec(ctx, requeueItem, t.now.UnixMicro(), tries, l.item)
+			_, err = t.exec(ctx, requeueItem, r.policy.After(t.now, l.losses).UnixMicro(), tries, l.item)
 		} else {
 			err = r.poison(ctx, t, jobs, l, tries)
 		}
@@ -96,7 +133,7 @@ func (r *reaping) poison(ctx context.Context, t *jobTx, jobs map[int64]*jobRow, 
 	if _, err := t.exec(ctx, poisonItem, tries, t.now.UnixMicro(), int64(of.ends), l.item); err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, addResult, l.item, job.Poison(of.ID, l.attempt))
+	_, err = t.exec(ctx, addResult, l.item, job.Poison(of.ID, l.losses))
 	return err
 }
 
@@ -116,7 +153,7 @@ func (r *reaping) ended(of *jobRow) {
 	r.out.Ended = append(r.out.Ended, job.Ended{Job: of.ID, State: of.State, Progress: of.Progress, Last: true})
 }
 
-const dueJobs = briefJob + `WHERE j.due_at <= ? ORDER BY j.due_at LIMIT ?`
+const dueJobs = briefJob + `WHERE j.due_at <= ? AND NOT (j.state = 'pending' AND d.deadline <= ?) ORDER BY j.due_at LIMIT ?`
 
 // jobs looks at those whose time has come.
 func (r *reaping) jobs(ctx context.Context, t *jobTx) error {
@@ -124,7 +161,7 @@ func (r *reaping) jobs(ctx context.Context, t *jobTx) error {
 	err := t.query(ctx, func(row []driver.Value) error {
 		list = append(list, readJob(row))
 		return nil
-	}, dueJobs, t.now.UnixMicro(), int64(r.policy.Portion))
+	}, dueJobs, t.now.UnixMicro(), t.now.UnixMicro(), int64(r.policy.Portion))
 	if err != nil {
 		return err
 	}
@@ -148,11 +185,6 @@ const recheck = time.Minute
 // job does what is due of one job.
 func (r *reaping) job(ctx context.Context, t *jobTx, one *jobRow, rows *int) error {
 	switch {
-	case one.State == job.Pending && !one.Deadline.After(t.now):
-		r.out.Expired++
-		err := t.stop(ctx, one, job.Expired)
-		r.ended(one)
-		return err
 	case !one.State.Final():
 		return t.writeJob(ctx, one, time.Time{}) // It has begun, and has no deadline any more.
 	case one.ExpiresAt.After(t.now):

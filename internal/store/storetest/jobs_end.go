@@ -30,7 +30,9 @@ func jobTimeContracts() []contract {
 	return []contract{
 		{"what a lost worker had is taken again", timeLost},
 		{"an item that workers die of is given up", timePoison},
+		{"losses alone make poison, and wait", timeLosses},
 		{"a job that nobody began expires at its deadline", timeExpired},
+		{"jobs that are late together end one after the other", timeManyLate},
 		{"a job whose deadline has passed is not begun", timeNotBegun},
 		{"a job that was begun has no deadline", timeBegun},
 		{"results go, and later the job", timeForgotten},
@@ -270,6 +272,33 @@ func timePoison(t *testing.T, s Stores, clock *Clock) {
 	reap(t, s, job.Reaped{})
 }
 
+// timeLosses has tries of other kinds between the losses: they do not make it poison, and each loss has the item wait as the policy says.
+func timeLosses(t *testing.T, s Stores, clock *Clock) {
+	submitJobs(t, s, sampleJob(1, 1))
+	for range jobPolicy().MostAttempts {
+		x := again(claimJobs(t, s, want(1), 1)[0], 0)
+		x.Try = &job.Try{Worker: "w1", StartedAt: clock.Now(), EndedAt: clock.Now(), Code: "LLM_PROVIDER_ERROR"}
+		finishJobs(t, s, x)
+	}
+	p := jobPolicy()
+	p.Again = func(losses int) time.Duration { return time.Duration(losses) * time.Minute }
+	for n := range p.MostAttempts {
+		claimJobs(t, s, want(1), 1)
+		clock.Advance(leased)
+		got, err := s.Jobs.Reap(t.Context(), p)
+		must(t, err)
+		if last := n+1 == p.MostAttempts; got.Requeued+got.Poisoned != 1 || (got.Poisoned == 1) != last {
+			t.Fatalf("after %d losses: %+v", n+1, got)
+		}
+		clock.Advance(time.Duration(n+1)*time.Minute - time.Microsecond)
+		claimJobs(t, s, want(1), 0)
+		clock.Advance(time.Microsecond)
+	}
+	if it := theItems(t, s, jobID(1))[0]; string(it.Result) != string(job.Poison(jobID(1), p.MostAttempts)) {
+		t.Errorf("the item failed with %s, want the losses alone counted", it.Result)
+	}
+}
+
 func timeExpired(t *testing.T, s Stores, clock *Clock) {
 	one := sampleJob(1, 3)
 	one.Job.Deadline = clock.Now().Add(time.Hour)
@@ -299,9 +328,37 @@ func timeNotBegun(t *testing.T, s Stores, clock *Clock) {
 	submitJobs(t, s, one, other)
 	clock.Advance(time.Hour)
 	wantTaken(t, s, want(10), "2/0 2/1")
+	wantJob(t, s, jobID(1), job.Pending, job.Progress{Total: 3}) // Who looks for work does not wait for the end of a job that may have many items.
 	reapAll(t, s)
 	wantJob(t, s, jobID(1), job.Expired, job.Progress{Total: 3, Cancelled: 3})
 	wantTold(t, s, jobID(1), "expired_1")
+}
+
+// timeManyLate has several jobs pass their deadline together: one call ends no more of them than make a portion of items, and another team is served all the while.
+func timeManyLate(t *testing.T, s Stores, clock *Clock) {
+	const jobs, items = 4, 3
+	for n := range jobs {
+		one := sampleJob(n+1, items)
+		one.Job.Deadline = clock.Now().Add(time.Hour)
+		submitJobs(t, s, one)
+	}
+	other := sampleJob(9, 2)
+	other.Job.Team = "beta"
+	submitJobs(t, s, other)
+	clock.Advance(time.Hour)
+	wantTaken(t, s, want(1), "9/0")
+	p := jobPolicy()
+	p.Portion = items + 1
+	got, err := s.Jobs.Reap(t.Context(), p)
+	must(t, err)
+	if _, whole := s.Jobs.(interface{ Whole() }); !whole && (got.Expired != 2 || len(got.Ended) != 2 || !got.More) {
+		t.Errorf("one call did %+v, want 2 jobs ended and more to be done", got)
+	}
+	wantTaken(t, s, want(1), "9/1")
+	reapAll(t, s)
+	for n := range jobs {
+		wantJob(t, s, jobID(n+1), job.Expired, job.Progress{Total: items, Cancelled: items})
+	}
 }
 
 func timeBegun(t *testing.T, s Stores, clock *Clock) {

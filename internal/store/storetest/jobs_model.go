@@ -256,10 +256,6 @@ func (m *JobModel) Claim(ctx context.Context, w job.Want) (work []job.Work, err 
 			if it == nil {
 				break
 			}
-			if j.State == job.Pending && !j.Deadline.After(now) {
-				m.stop(j, job.Expired, now)
-				continue
-			}
 			if j.State == job.Pending {
 				j.Job.Begin(now)
 			}
@@ -277,7 +273,7 @@ func (m *JobModel) Claim(ctx context.Context, w job.Want) (work []job.Work, err 
 // next finds what is longest due of the team whose turn it is.
 func (m *JobModel) next(class job.Priority, after key.TeamID, now time.Time) (of *modelJob, best *modelItem) {
 	for _, j := range m.jobs {
-		if j.Priority != class || j.State == job.Uploading {
+		if j.Priority != class || j.State == job.Uploading || j.State == job.Pending && !j.Deadline.After(now) { // What is late is Reap's.
 			continue
 		}
 		for _, it := range j.items {

@@ -48,13 +48,13 @@ func (m *JobModel) reapLeases(p job.Policy, now time.Time, out *job.Reaped) {
 	slices.SortStableFunc(lapsed, func(a, b *modelItem) int { return a.until.Compare(b.until) })
 	for _, it := range lapsed {
 		it.tried(job.Lost(it.worker, it.taken, now))
-		if it.Attempt < p.MostAttempts {
-			it.State, it.token, it.RunAt = job.ItemPending, "", now
+		if n := job.Losses(it.Tries); !p.Poison(n) {
+			it.State, it.token, it.RunAt = job.ItemPending, "", p.After(now, n)
 			out.Requeued++
 			continue
 		}
 		j := m.find(it.Job)
-		j.end(it, job.ItemFailed, job.Poison(j.ID, it.Attempt), now)
+		j.end(it, job.ItemFailed, job.Poison(j.ID, job.Losses(it.Tries)), now)
 		out.Poisoned++
 		if m.settle(j, now); j.State.Final() {
 			out.Ended = append(out.Ended, job.Ended{Job: j.ID, State: j.State, Progress: j.Progress, Last: true})
