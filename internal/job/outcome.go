@@ -85,7 +85,7 @@ func (r Rules) Of(w *Work, begun time.Time, answer []byte, err error) Finished {
 	}
 	now, f := time.Now(), fault.Of(err)
 	what := judge(f)
-	if what == again && w.Item.Attempt >= r.MostAttempts || what == held && now.After(w.Job.Deadline) {
+	if what == again && w.Item.Attempt-Losses(w.Item.Tries) >= r.MostAttempts || what == held && now.After(w.Job.Deadline) {
 		what = final
 	}
 	if what == final {
