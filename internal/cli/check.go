@@ -80,6 +80,7 @@ func (f *findings) surroundings(ctx context.Context, loaded *config.Loaded, offl
 	f.certificate(c.TLS)
 	f.folder(c.DataDir)
 	f.database(ctx, c)
+	f.redis(ctx, c, offline)
 	f.broker(ctx, c, offline)
 	f.models(ctx, c, offline)
 }

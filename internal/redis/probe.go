@@ -36,6 +36,7 @@ type prober struct {
 	needed   int
 	good     int
 	pause    time.Duration
+	told     bool // that the server has not answered since the start
 }
 
 // watch probes the server until the context ends. First is closed once it has been tried.
@@ -90,6 +91,10 @@ func (p *prober) look(ctx context.Context) time.Duration {
 		return soon
 	default:
 		p.good, p.err = 0, err
+		if p.returned.IsZero() && !p.told { // Later outages are told when they begin.
+			p.told = true
+			p.log.Warn("redis does not answer; promptd goes on without it and asks again by itself", slog.String("address", p.Address()), slog.Any("error", err))
+		}
 		p.watchers.set(State{Since: p.since, Err: err})
 		p.pause = min(2*p.pause, mostPause)
 		return p.pause

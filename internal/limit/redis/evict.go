@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -17,20 +16,11 @@ func Evicts(ctx context.Context, c *redis.Client) (evicts bool, policy string, e
 	if err != nil {
 		return false, "", fmt.Errorf("ask Redis for its maxmemory-policy: %w", err)
 	}
-	bounded := true // By the operating system at least, where nothing is said.
-	for line := range strings.Lines(text) {
-		switch name, value, _ := strings.Cut(strings.TrimSpace(line), ":"); name {
-		case "maxmemory":
-			bounded = value != "0"
-		case "maxmemory_policy":
-			policy = value
-		}
-	}
+	evicts, policy = redis.Evicts(text)
 	if policy == "" {
 		return false, "", fmt.Errorf("ask Redis for its maxmemory-policy: %s says nothing of it", c.Address())
 	}
-	// The volatile policies evict keys with a time to live, which all of ours have.
-	return bounded && policy != "noeviction", policy, nil
+	return evicts, policy, nil
 }
 
 // Warning is what an operator should be told of the server that limits are counted in; empty is nothing.
