@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/promptd/promptd/internal/dialect"
 	"github.com/promptd/promptd/internal/fault"
 	"github.com/promptd/promptd/internal/limit"
 	"github.com/promptd/promptd/internal/pipeline"
@@ -58,9 +59,14 @@ const (
 )
 
 // judge says what a fault means. A fault inside promptd may be the store's: it counts as one that may pass, and no more often than others.
-func judge(f *fault.Fault) verdict {
+func judge(f *fault.Fault, err error) verdict {
 	switch f.Code {
-	case fault.ProviderError, fault.Overloaded, fault.Timeout, fault.Internal:
+	case fault.ProviderError:
+		if refused(err) {
+			return final
+		}
+		return again
+	case fault.Overloaded, fault.Timeout, fault.Internal:
 		return again
 	case fault.RateLimitExceeded:
 		if errors.Is(f, limit.ErrCost) {
@@ -76,6 +82,31 @@ func judge(f *fault.Fault) verdict {
 	return final
 }
 
+// refused says that every model that was asked ended with a refusal that no waiting changes: each one's last attempt counts. Candidates that were passed over, since
+// they rest or are away, may answer later.
+func refused(err error) bool {
+	var failure *pipeline.Failure
+	if !errors.As(err, &failure) || len(failure.Attempts) == 0 || failure.Fault.RetryAfter > 0 {
+		return false
+	}
+	last := map[[2]string]dialect.Outcome{}
+	for i := range failure.Attempts {
+		a := &failure.Attempts[i]
+		last[[2]string{a.Provider, a.Model}] = a.Outcome
+		if len(a.Skipped) > 0 {
+			return false
+		}
+	}
+	for _, o := range last {
+		switch o {
+		case dialect.Auth, dialect.BadRequest, dialect.TooLarge, dialect.SchemaRejected, dialect.ContextExceeded:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // Of says how an item goes on with its answer, or with the error that stands for one; begun is when the worker took it.
 func (r Rules) Of(w *Work, begun time.Time, answer []byte, err error) Finished {
 	r = r.filled()
@@ -84,7 +115,7 @@ func (r Rules) Of(w *Work, begun time.Time, answer []byte, err error) Finished {
 		return x
 	}
 	now, f := time.Now(), fault.Of(err)
-	what := judge(f)
+	what := judge(f, err)
 	if what == again && w.Item.Attempt-Losses(w.Item.Tries) >= r.MostAttempts || what == held && now.After(w.Job.Deadline) {
 		what = final
 	}
