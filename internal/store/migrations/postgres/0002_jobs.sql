@@ -1,5 +1,7 @@
 -- +goose Up
 
+SET LOCAL lock_timeout = '2s';
+
 -- A job. ends counts the ends of items, over all runs. due_at is when the reaper looks at the job next: for its deadline, then for its expiry. It mostly stays as
 -- it is when a job begins and ends, and state is in no index, so that these changes touch no index and stay on their page (heap-only tuples), which is kept half
 -- empty for them. request and metadata are last, and in a place of their own where they are long.
