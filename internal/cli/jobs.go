@@ -65,10 +65,12 @@ func (j *jobCommands) list() *cobra.Command {
 				raw[i] = list[i].Raw
 			}
 			return out.value(client.List[json.RawMessage]{Data: raw})
+		case len(list) == 0 && (f.Status != "" || !f.From.IsZero() || !f.To.IsZero()):
+			return out.line("No jobs match. promptd jobs list without --status, --from and --to lists all.")
 		case len(list) == 0:
 			return out.line("No jobs. promptd jobs submit makes one.")
 		}
-		t := &table{titles: []string{"ID", "SUBMITTED", "STATUS", ">PROMPTS", ">DONE", ">FAILED", "PRIORITY", "BEGINS", "ENDED"}}
+		t := &table{titles: []string{"ID", "SUBMITTED", "STATUS", ">PROMPTS", ">PASSED", ">FAILED", ">CANCELLED", "PRIORITY", "BEGINS", "ENDED"}}
 		for i := range list {
 			one := &list[i]
 			begins := "-"
@@ -76,7 +78,7 @@ func (j *jobCommands) list() *cobra.Command {
 				begins = when(one.RunAt)
 			}
 			p := one.Progress
-			t.add(one.ID, when(one.CreatedAt), one.Status, count(int64(p.Total)), count(int64(p.Ended())), count(int64(p.Failed)), one.Priority, begins, when(one.CompletedAt))
+			t.add(one.ID, when(one.CreatedAt), one.Status, count(int64(p.Total)), count(int64(p.Completed)), count(int64(p.Failed)), count(int64(p.Cancelled)), one.Priority, begins, when(one.CompletedAt))
 		}
 		return t.write(j.env.Stdout, j.env.ink())
 	})
@@ -157,7 +159,7 @@ func paintedStatus(i ink, status string) string {
 
 // progressText is a job's progress in words: 7 of 12 done, 1 failed.
 func progressText(p client.JobProgress) string {
-	text := fmt.Sprintf("%s of %s done", count(int64(p.Ended())), count(int64(p.Total)))
+	text := fmt.Sprintf("%s of %s done", count(int64(p.Completed+p.Failed)), count(int64(p.Total)))
 	if p.Failed > 0 {
 		text += fmt.Sprintf(", %s failed", count(int64(p.Failed)))
 	}
@@ -251,14 +253,21 @@ func (j *jobCommands) results() *cobra.Command {
 	})
 }
 
-// ended gives the exit code of a job that is over: that of its problem where it has a single prompt.
+// ended gives the exit code of a job that is over: 3 where its single prompt had no valid answer, else 1. That a provider or a limit was in the way is no failure of
+// this command's own call, which other codes are for.
 func ended(one *client.Job) error {
 	switch {
 	case one.Status == client.JobCompleted:
 		return nil
-	case one.Problem != nil:
-		return exit(exitOf(one.Problem))
+	case one.Problem != nil && exitOf(one.Problem) == fault.ExitInvalid:
+		return exit(fault.ExitInvalid)
 	default:
 		return exit(fault.ExitFailed)
 	}
+}
+
+// failed shows why the single prompt of a job has failed, and gives its exit code.
+func (j *jobCommands) failed(one *client.Job) error {
+	reportRemote(one.Problem, j.env.Stderr)
+	return ended(one)
 }

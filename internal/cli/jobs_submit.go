@@ -177,7 +177,7 @@ func (s *submission) await(ctx context.Context, c *client.Client, out *printout,
 	case last.Answer != nil:
 		return (&analysis{env: env, out: out}).show(last.Answer)
 	case last.Problem != nil:
-		return last.Problem
+		return s.jobs.failed(last)
 	}
 	if err := out.line("%s", last.ID); err != nil {
 		return err

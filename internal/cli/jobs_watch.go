@@ -34,7 +34,7 @@ func (j *jobCommands) follow(ctx context.Context, c *client.Client, out *printou
 		return err
 	}
 	if last.Problem != nil && !out.json() {
-		return last.Problem
+		return j.failed(last)
 	}
 	return ended(last)
 }
