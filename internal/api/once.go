@@ -20,8 +20,11 @@ func idempotencyKey(c *call) (idempotency.Name, error) {
 		return idempotency.Name{}, nil
 	}
 	const most = 255
+	if len(values) > 1 {
+		return idempotency.Name{}, fault.Invalid("", "format", "the request has "+strconv.Itoa(len(values))+" headers Idempotency-Key; one is taken", "Send one key for each logical request.")
+	}
 	text := values[0]
-	bad := len(values) > 1 || text == "" || len(text) > most
+	bad := text == "" || len(text) > most
 	for i := range len(text) {
 		bad = bad || text[i] < 0x21 || text[i] > 0x7e
 	}

@@ -95,7 +95,7 @@ func table() [Timeout + 1]Row {
 		NotFound:             {"NOT_FOUND", 404, "Not found", "Check the path and the id; /docs lists every path.", ExitFailed},
 		MethodNotAllowed:     {"METHOD_NOT_ALLOWED", 405, "Method not allowed", "Use a method named in the Allow header.", ExitFailed},
 		NotAcceptable:        {"NOT_ACCEPTABLE", 406, "Not acceptable", "Accept application/json, or text/event-stream with stream: true.", ExitFailed},
-		Conflict:             {"CONFLICT", 409, "Conflict", "Use another Idempotency-Key for another body.", ExitFailed},
+		Conflict:             {"CONFLICT", 409, "Conflict", "Change what the detail names, then send the request again.", ExitFailed},
 		Gone:                 {"GONE", 410, "Gone", "The thing existed and is no longer kept; make it again.", ExitFailed},
 		UnsupportedMediaType: {"UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported media type", "Send Content-Type: application/json, with no content encoding.", ExitFailed},
 		PayloadTooLarge:      {"PAYLOAD_TOO_LARGE", 413, "Payload too large", "Send a smaller body, or raise limits.body_bytes.", ExitFailed},

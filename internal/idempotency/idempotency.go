@@ -260,7 +260,9 @@ func checkKey(text string) error {
 }
 
 func conflict() error {
-	return fault.New(fault.Conflict, "the Idempotency-Key was used with another body within the last 24 hours")
+	f := fault.New(fault.Conflict, "the Idempotency-Key was used with another body within the last 24 hours")
+	f.Remediation = "Use another Idempotency-Key for another body."
+	return f
 }
 
 // unavailable tells the caller to come again where its own context did not end: without the store the promise can't be kept.

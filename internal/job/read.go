@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/promptd/promptd/internal/body"
@@ -56,6 +57,9 @@ func ReadSubmission(v value.Value, d prompt.Defaults, now time.Time) (*Draft, er
 	}
 	d = laterDefaults(d)
 	if _, batch := v.Get("items"); batch {
+		if _, single := v.Get("prompt"); single {
+			return nil, fault.Invalid("/prompt", "exclusive", "the body holds prompt and items; a job takes one of them", "Send prompt or items, not both.")
+		}
 		return draft, draft.readBatch(rest, d)
 	}
 	draft.Job.Request = rest.Append(nil)
@@ -251,6 +255,9 @@ func (r *itemReader) refused(sent value.Value, n int, name string) error {
 		if _, given := sent.Get(field); given {
 			return fault.Invalid(at+"/"+field, "unsupported", field+" is not for jobs: nobody waits for the answer", remedyOf(field))
 		}
+	}
+	if strings.ContainsRune(name, 0) { // PostgreSQL keeps no such text; no store is asked, so that all refuse it alike.
+		return fault.Invalid(at+"/id", "format", "the id holds U+0000, which is not kept", "Leave out U+0000.")
 	}
 	if first, taken := r.names[name]; taken {
 		return fault.Invalid(at+"/id", "unique", "this id is the same as that of item "+strconv.Itoa(first), "Give each item an id of its own; items without one are counted from 0.")

@@ -103,7 +103,9 @@ func (s *Service) Cancel(ctx context.Context, reach key.Reach, id ID) (Job, erro
 func (s *Service) Retry(ctx context.Context, reach key.Reach, id ID) (Job, error) {
 	j, err := s.cfg.Store.Retry(ctx, reach, id)
 	if errors.Is(err, ErrFinal) {
-		return j, fault.New(fault.Conflict, "nothing of the job %s can be done again: no item of it failed or was cancelled, or its results are gone", id)
+		f := fault.New(fault.Conflict, "nothing of the job %s can be done again: no item of it failed or was cancelled, or its results are gone", id)
+		f.Remediation = "Read the job: what has passed stays as it is; submit what is wanted anew as another job."
+		return j, f
 	}
 	if err != nil {
 		return j, told(id, err)
@@ -163,7 +165,9 @@ func (s *Service) page(ctx context.Context, reach key.Reach, id ID, byEnd bool, 
 func told(id ID, err error) error {
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return fault.New(fault.NotFound, "there is no job %s", clipped(id))
+		f := fault.New(fault.NotFound, "there is no job %s", clipped(id))
+		f.Remediation = "GET /v1/jobs (promptd jobs list) lists the team's jobs; those that are over go when their time in expires_at has passed."
+		return f
 	case errors.Is(err, ErrFinal):
 		f := fault.New(fault.Conflict, "the job %s is over already", id)
 		f.Remediation = "Read the job to see how it ended."

@@ -207,7 +207,9 @@ func permanent(err error) bool {
 func (s *Service) accepted(sub Submission, items int, done Submitted, err error) (Submitted, error) {
 	switch err = cmp.Or(err, done.Err); {
 	case errors.Is(err, ErrConflict):
-		return Submitted{}, fault.New(fault.Conflict, "the idempotency key was used within the last day for another body")
+		f := fault.New(fault.Conflict, "the idempotency key was used within the last day for another body")
+		f.Remediation = "Use another Idempotency-Key for another body."
+		return Submitted{}, f
 	case err != nil:
 		return Submitted{}, unkept(err)
 	case done.Again:
