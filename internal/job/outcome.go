@@ -83,7 +83,7 @@ func judge(f *fault.Fault, err error) verdict {
 }
 
 // refused says that every model that was asked ended with a refusal that no waiting changes: each one's last attempt counts. Candidates that were passed over, since
-// they rest or are away, may answer later.
+// they rest or are away, may answer later; and what a batch API refused is still to be sent directly.
 func refused(err error) bool {
 	var failure *pipeline.Failure
 	if !errors.As(err, &failure) || len(failure.Attempts) == 0 || failure.Fault.RetryAfter > 0 {
@@ -93,7 +93,7 @@ func refused(err error) bool {
 	for i := range failure.Attempts {
 		a := &failure.Attempts[i]
 		last[[2]string{a.Provider, a.Model}] = a.Outcome
-		if len(a.Skipped) > 0 {
+		if len(a.Skipped) > 0 || a.Batch {
 			return false
 		}
 	}

@@ -18,6 +18,8 @@ func TestARefusalThatNoWaitingChangesFailsAtOnce(t *testing.T) {
 	at := func(model string, o dialect.Outcome) provider.Attempt {
 		return provider.Attempt{Provider: "p", Model: model, Outcome: o}
 	}
+	batched := at("a", dialect.BadRequest)
+	batched.Batch = true
 	over := at("a", dialect.BadRequest)
 	over.Skipped = []provider.Skipped{{Candidate: "p/b", Why: "it rests"}}
 	for _, x := range []struct {
@@ -34,6 +36,7 @@ func TestARefusalThatNoWaitingChangesFailsAtOnce(t *testing.T) {
 		{"no credit", []provider.Attempt{at("a", dialect.Quota)}, 0, job.ItemPending},
 		{"another model is overloaded", []provider.Attempt{at("a", dialect.OverloadedProvider), at("b", dialect.BadRequest)}, 0, job.ItemPending},
 		{"overloaded, then refused by the same", []provider.Attempt{at("a", dialect.OverloadedProvider), at("a", dialect.BadRequest)}, 0, job.ItemFailed},
+		{"refused by a batch API", []provider.Attempt{batched}, 0, job.ItemPending},
 		{"another model was passed over", []provider.Attempt{over}, 0, job.ItemPending},
 		{"another model was passed over at the end", []provider.Attempt{at("a", dialect.BadRequest)}, time.Second, job.ItemPending},
 	} {
