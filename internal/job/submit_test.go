@@ -230,7 +230,7 @@ func TestWhatIsWrongWithAJobIsNamed(t *testing.T) {
 		`{"prompt":"x","stream":true}`:                                                                  `/stream unsupported`,
 		`{"state":"x","prompt":"y"}`:                                                                    `/state unsupported`,
 		`{"prompt":"x","priorty":"low"}`:                                                                `/priorty unknown_field`,
-		`{"prompt":"x","items":[]}`:                                                                     `/items minItems; /prompt unknown_field`,
+		`{"prompt":"x","items":[]}`:                                                                     `/prompt exclusive`,
 		`{"items":{}}`:                                                                                  `/items type`,
 		`{"items":[7,{"prompt":"x"}]}`:                                                                  `/items/0 type`,
 		`{"items":[{"prompt":"x","id":"a"},{"prompt":"y","id":"a"}]}`:                                   `/items/1/id unique`,
