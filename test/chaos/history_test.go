@@ -20,11 +20,11 @@ func (b *book) history(more []history.Event) *history.History {
 		e.At = at.Sub(w.begun)
 		h.Events = append(h.Events, e)
 	}
-	jobs, items := map[int]string{}, map[int]int{} // By number.
+	jobs, items, orders := map[int]string{}, map[int]int{}, map[int]int{} // By number.
 	for n, o := range b.orders {
 		h.Orders = append(h.Orders, history.Order{Key: true, Items: len(o.numbers), Team: "default", Webhook: true})
 		for item, number := range o.numbers {
-			jobs[number], items[number] = o.id, item
+			jobs[number], items[number], orders[number] = o.id, item, n
 		}
 		for _, r := range o.receipts {
 			add(r.at, history.Event{Kind: history.Accepted, Order: n, Job: r.id})
@@ -44,11 +44,13 @@ func (b *book) history(more []history.Event) *history.History {
 			add(r.at, history.Event{Kind: history.Received, Job: o.id, Message: r.id, Event: r.event, Answer: r.body, Run: r.run, Signed: true, Taken: r.taken})
 		}
 	}
+	sync := len(h.Orders) // One for all requests that wait: they are nobody's order.
+	h.Orders = append(h.Orders, history.Order{})
 	for n, one := range w.provider.ended() {
 		number, err := strconv.Atoi(mark.FindStringSubmatch("Item " + one.name)[2])
-		e := history.Event{Kind: history.CallBegun, Call: n, Process: one.process, Job: jobs[number], Item: items[number], Most: mostCall}
+		e := history.Event{Kind: history.CallBegun, Call: n, Process: one.process, Job: jobs[number], Item: items[number], Order: orders[number], Most: mostCall}
 		if err != nil || e.Job == "" {
-			e.Job = "none " + one.name // A sync request.
+			e.Job, e.Order = "none "+one.name, sync
 		}
 		add(one.at, e)
 		e.Kind, e.Cost, e.Answer, e.Cut = history.CallEnded, one.cost, one.answer, one.unheard
