@@ -35,19 +35,6 @@ func (e *endless) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// lines sends an upload.
-func (w *world) lines(body io.Reader, header ...string) answer {
-	w.tb.Helper()
-	h := headers(header...)
-	if h == nil {
-		h = http.Header{}
-	}
-	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", "application/x-ndjson")
-	}
-	return w.do(ask{method: "POST", path: "/v1/jobs", reader: body, header: h})
-}
-
 func TestUploadsThatAreHostileAreRefusedAndKeepNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

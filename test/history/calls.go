@@ -67,10 +67,12 @@ func (c *judge) stoodStill(k *call) bool {
 	return slices.ContainsFunc(c.freezes[k.Process], func(s span) bool { return s.from < k.till && s.to >= k.At })
 }
 
-// begunAnew says that the job was cancelled and begun again between two calls, and that the first one ended within a lease of that.
+// begunAnew says that the job was cancelled and begun again before the later of two calls began, and that one of them, that of the run before, ended within a lease of
+// that: its worker may have been slow to begin it.
 func (c *judge) begunAnew(j *jobCase, before, after *call) bool {
 	for _, e := range j.cancels {
-		if e.Kind == CancelSent && e.At <= after.At && e.At+c.settleIn(j, e.At) >= before.till && sentBefore(j.retries, RetrySent, after.At) {
+		settled := e.At + c.settleIn(j, e.At)
+		if e.Kind == CancelSent && e.At <= after.At && settled >= min(before.till, after.till) && sentBefore(j.retries, RetrySent, after.At) {
 			return true
 		}
 	}
