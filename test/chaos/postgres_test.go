@@ -24,6 +24,9 @@ func TestPostgreSQLGone(t *testing.T) {
 			}
 			answered := w.askWithout(t, c)
 			w.refusesJobs(t, c)
+			if !w.of("api")[0].ready() {
+				t.Error("without a database the process is not ready, though what it knows of keys is fresh and requests are answered")
+			}
 			if err := w.servers.do(how.end, postgres); err != nil {
 				t.Fatal(err)
 			}
@@ -63,6 +66,7 @@ func TestPostgreSQLGoneForLong(t *testing.T) {
 		return got.status != http.StatusOK
 	})
 	t.Logf("without a database %d requests were answered, and the next one refused", n-1)
+	must(t, "the process says that it is not ready", time.Minute, func() bool { return !w.of("api")[0].ready() })
 	if err := w.servers.do("start", postgres); err != nil {
 		t.Fatal(err)
 	}
