@@ -239,6 +239,9 @@ func TestAPanicOfACombinedCallReachesItsLeaderAndNobodyHangs(t *testing.T) {
 					mu.Unlock()
 				}
 			})
+			if n == 0 {
+				synctest.Wait() // It has gone before the others come.
+			}
 		}
 		all.Wait()
 		if panicked != 1 || failed != 8 {

@@ -85,12 +85,11 @@ func (b *Budgets) accountsDue(renewal bool) (list, over []*account) {
 		if renewal && !a.idle() || a.spent != a.booked {
 			list = append(list, a)
 		}
-		if renewal && !now.Before(a.span.End) && a.held == 0 && a.doubt == 0 {
+		if renewal && !now.Before(a.span.End) && a.held == 0 && !a.doubt {
 			over = append(over, a)
 		}
 		if renewal {
 			a.before = a.spent
-			a.doubt = max(0, a.doubt-1)
 		}
 	}
 	return list, over

@@ -92,8 +92,10 @@ type account struct {
 	left    key.Nanos
 	// before is what was spent at the last renewal.
 	before key.Nanos
-	// doubt is how many renewals more tell the store how the account stands: a call that failed may take effect behind later ones.
-	doubt int
+	// turn counts the draws. doubt says that the last one failed, and may have had an effect, or have one still: the store is to be told how the account stands, after which
+	// it has none.
+	turn  int64
+	doubt bool
 }
 
 // pace is what calls have used since the last renewal, those under way included.
@@ -101,7 +103,7 @@ func (a *account) pace() key.Nanos { return a.spent - a.before + a.held }
 
 // idle says that the store has nothing to hear: there is nothing in hand here, nor a lease of it there.
 func (a *account) idle() bool {
-	return a.block == 0 && a.leased == 0 && a.spent == a.booked && a.doubt == 0
+	return a.block == 0 && a.leased == 0 && a.spent == a.booked && !a.doubt
 }
 
 // free is what can be reserved without the store.
@@ -237,7 +239,8 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 	draws := make([]Draw, len(accounts))
 	for i, a := range accounts {
 		have := max(0, a.free())
-		draws[i] = Draw{Payer: a.payer, Period: a.span.Label, Holder: a.holder, Limit: a.limit, Spent: a.spent, Keep: a.held, Have: have, Want: have}
+		a.turn++
+		draws[i] = Draw{Payer: a.payer, Period: a.span.Label, Holder: a.holder, Limit: a.limit, Turn: a.turn, Spent: a.spent, Keep: a.held, Have: have, Want: have}
 		if i == 0 && least > 0 {
 			draws[i].Least, draws[i].Want = least, max(have, least+min(a.pace(), a.limit/blockShare))
 		}
@@ -250,7 +253,7 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 	b.mu.Lock()
 	if err != nil {
 		for _, a := range accounts {
-			a.doubt = renewals + 1 // The first may come at once: together they last for a lease.
+			a.doubt = true
 		}
 		b.mu.Unlock()
 		return err
@@ -259,7 +262,7 @@ func (b *Budgets) draw(ctx context.Context, accounts []*account, least key.Nanos
 		d, got := &draws[i], &answers[i]
 		// Calls may have begun and ended since. What began came out of the block that the store has just been told of, so there is enough for it.
 		a.booked, a.total, a.block = d.Spent, got.Spent, d.Keep+got.Granted
-		a.leased = a.block
+		a.leased, a.doubt = a.block, false
 		a.others = max(0, got.Reserved-a.block)
 		if a.limit != d.Limit { // It was changed meanwhile: what was granted is not within it for certain.
 			a.block = d.Keep

@@ -66,6 +66,8 @@ type Draw struct {
 	Limit  key.Nanos
 	// Holder names who draws. What it has spent only grows: whoever begins to count anew is another holder.
 	Holder string
+	// Turn counts this holder's draws up. One may come so late that the holder has given it up and drawn again: that one changes nothing.
+	Turn int64
 	// Spent is all that this holder has ever spent of it: the store books what it has not booked of that.
 	Spent key.Nanos
 	// Keep is what calls under way hold: it stays the holder's whatever is left.
@@ -126,7 +128,8 @@ func (d *Draw) Due(spent key.Nanos, refused bool) []int {
 
 // BudgetStore keeps budgets. All methods can be called concurrently. The clock that leases run by is the store's.
 type BudgetStore interface {
-	// Draw answers each draw, in one transaction: all of it or nothing. What a holder has is its lease until that time after now. What is held by a lease that has
+	// Draw answers each draw, in one transaction: all of it or nothing. A draw behind a later one of its holder is answered by the state as it is, and granted
+	// nothing: nobody waits for that. What a holder has is its lease until that time after now. What is held by a lease that has
 	// lapsed counts as spent: a process that died has made calls with it that nobody booked, for all one knows, and never is less charged than was used. When its
 	// holder draws again, after it hung, it counts as before. Alerts are kept in the same transaction.
 	Draw(ctx context.Context, lease time.Duration, draws []Draw) ([]Drawn, error)

@@ -34,6 +34,7 @@ type sum struct {
 
 type leaseRow struct {
 	amount, booked key.Nanos
+	turn           int64
 	until          time.Time
 }
 
@@ -67,6 +68,11 @@ func (b *budgets) draw(now time.Time, lease time.Duration, d *limit.Draw, out *l
 		mine = &leaseRow{}
 		s.leases[d.Holder] = mine
 	}
+	if d.Turn < mine.turn {
+		out.Balance = b.balance(s, now)
+		return
+	}
+	mine.turn = d.Turn
 	s.spent += max(0, d.Spent-mine.booked)
 	s.at, mine.booked, mine.amount = now, max(mine.booked, d.Spent), 0
 	bal := b.balance(s, now)

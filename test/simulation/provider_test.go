@@ -41,6 +41,9 @@ func (d doer) Do(ctx context.Context, x *job.Work) ([]byte, error) {
 
 // ask calls the provider, which keeps its own ledger of what it charged. cost is what the caller takes it to be: where it heard no answer, all that it may be.
 func (w *world) ask(ctx context.Context, p *process, x *job.Work) (answer []byte, cost int64, err error) {
+	if err := p.asks(ctx); err != nil {
+		return nil, 0, err
+	}
 	o := w.orderOf(&x.Job)
 	number, nth := w.nextCall(x.Lease.Job, x.Lease.N)
 	c := w.plan.of(200, hashed(string(x.Lease.Job)), uint64(x.Lease.N), nth) //nolint:gosec // Items are few.
@@ -78,6 +81,20 @@ func (w *world) ask(ctx context.Context, p *process, x *job.Work) (answer []byte
 	e.Answer = `{"call":` + strconv.Itoa(number) + `}`
 	w.note(e)
 	return []byte(e.Answer), e.Cost, nil
+}
+
+// asks says whether a call is sent: not where its context has ended, which a client looks at last before it writes. One that stood still between the two writes all the same.
+func (p *process) asks(ctx context.Context) error {
+	looked, ended := time.Now(), ctx.Err()
+	switch {
+	case ended != nil:
+		return ended
+	case !p.runs():
+		return errDead
+	case time.Now().After(looked):
+		return nil
+	}
+	return ctx.Err()
 }
 
 // fails is an answer that is an error: of the service, which charges nothing, or one that is no valid answer and is paid for.

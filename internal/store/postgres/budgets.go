@@ -24,11 +24,12 @@ const (
 	SELECT kind, id, period, 0, coalesce($4::bigint, now_micros()) FROM (
 		SELECT DISTINCT kind, id, period FROM unnest($1::text[], $2::text[], $3::text[]) AS draw(kind, id, period) ORDER BY kind, id, period
 	) AS draws ON CONFLICT (kind, id, period) DO UPDATE SET updated_at = excluded.updated_at RETURNING updated_at`
-	// readDraw gives what this holder has booked, what was spent, what others hold, and what they held when their leases lapsed, which counts as spent.
-	readDraw = `SELECT coalesce((SELECT booked FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder = $4), 0),
-	(SELECT spent FROM budgets WHERE kind = $1 AND id = $2 AND period = $3),
-	coalesce(sum(amount) FILTER (WHERE lease_until > $5), 0)::bigint, coalesce(sum(amount) FILTER (WHERE lease_until <= $5), 0)::bigint
-	FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder <> $4`
+	// readDraw gives what this holder has booked, in which turn, and what it has; what was spent, what others hold, and what they held when their leases lapsed, which
+	// counts as spent.
+	readDraw = `SELECT coalesce(max(booked) FILTER (WHERE holder = $4), 0), coalesce(max(turn) FILTER (WHERE holder = $4), 0),
+	coalesce(max(amount) FILTER (WHERE holder = $4), 0), (SELECT spent FROM budgets WHERE kind = $1 AND id = $2 AND period = $3),
+	coalesce(sum(amount) FILTER (WHERE holder <> $4 AND lease_until > $5), 0)::bigint, coalesce(sum(amount) FILTER (WHERE holder <> $4 AND lease_until <= $5), 0)::bigint
+	FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3`
 	bookBudget = `UPDATE budgets SET spent = spent + $4 WHERE kind = $1 AND id = $2 AND period = $3`
 )
 
@@ -63,9 +64,13 @@ func (b *Budgets) Draw(ctx context.Context, lease time.Duration, draws []limit.D
 }
 
 func drawOne(ctx context.Context, tx pgx.Tx, now time.Time, lease time.Duration, d *limit.Draw, out *limit.Drawn) error {
-	var booked, spent, others, lapsed int64
-	if err := tx.QueryRow(ctx, readDraw, d.Kind, d.ID, d.Period, d.Holder, now.UnixMicro()).Scan(&booked, &spent, &others, &lapsed); err != nil {
+	var booked, turn, has, spent, others, lapsed int64
+	if err := tx.QueryRow(ctx, readDraw, d.Kind, d.ID, d.Period, d.Holder, now.UnixMicro()).Scan(&booked, &turn, &has, &spent, &others, &lapsed); err != nil {
 		return err
+	}
+	if d.Turn < turn {
+		out.Balance = limit.Balance{Spent: key.Nanos(spent + lapsed), Reserved: key.Nanos(others + has)}
+		return nil
 	}
 	more := max(0, int64(d.Spent)-booked)
 	counted := key.Nanos(spent + more + lapsed)
@@ -77,7 +82,7 @@ func drawOne(ctx context.Context, tx pgx.Tx, now time.Time, lease time.Duration,
 	if more > 0 {
 		batch.Queue(bookBudget, d.Kind, d.ID, d.Period, more)
 	}
-	batch.Queue(statement.LeaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), now.Add(lease).UnixMicro())
+	batch.Queue(statement.LeaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), now.Add(lease).UnixMicro(), d.Turn)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type Budgets struct {
 func (db *DB) Budgets() *Budgets { return &Budgets{file: db.main, now: db.opts.Now} }
 
 const (
-	bookedBudget = `SELECT booked FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder = $4`
+	bookedBudget = `SELECT booked, turn, amount FROM budget_leases WHERE kind = $1 AND id = $2 AND period = $3 AND holder = $4`
 	bookBudget   = `INSERT INTO budgets (kind, id, period, spent, updated_at) VALUES ($1, $2, $3, $4, $5)
 	ON CONFLICT (kind, id, period) DO UPDATE SET spent = spent + excluded.spent, updated_at = excluded.updated_at RETURNING spent`
 	// Of others: what is leased, and what leases that have lapsed have left, which counts as spent.
@@ -50,12 +50,13 @@ func (b *Budgets) Draw(ctx context.Context, lease time.Duration, draws []limit.D
 }
 
 func drawOne(ctx context.Context, tx *sql.Tx, now, until time.Time, d *limit.Draw, out *limit.Drawn) error {
-	var booked, spent, others, lapsed int64
-	err := tx.QueryRowContext(ctx, bookedBudget, d.Kind, d.ID, d.Period, d.Holder).Scan(&booked)
+	var booked, turn, has, spent, others, lapsed int64
+	err := tx.QueryRowContext(ctx, bookedBudget, d.Kind, d.ID, d.Period, d.Holder).Scan(&booked, &turn, &has)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	more := max(0, int64(d.Spent)-booked)
+	late := d.Turn < turn
+	more := max(0, int64(d.Spent)-booked) // Nothing, where it is late: what a holder has spent only grows.
 	if err := tx.QueryRowContext(ctx, bookBudget, d.Kind, d.ID, d.Period, more, now.UnixMicro()).Scan(&spent); err != nil {
 		return err
 	}
@@ -63,11 +64,15 @@ func drawOne(ctx context.Context, tx *sql.Tx, now, until time.Time, d *limit.Dra
 		return err
 	}
 	spent += lapsed
+	if late {
+		out.Balance = limit.Balance{Spent: key.Nanos(spent), Reserved: key.Nanos(others + has)}
+		return nil
+	}
 	var refused bool
 	out.Granted, refused = d.Grant(d.Limit - key.Nanos(spent) - key.Nanos(others) - d.Keep)
 	mine := d.Keep + out.Granted
 	out.Balance = limit.Balance{Spent: key.Nanos(spent), Reserved: key.Nanos(others) + mine}
-	if _, err := tx.ExecContext(ctx, sqltext.LeaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), until.UnixMicro()); err != nil {
+	if _, err := tx.ExecContext(ctx, sqltext.LeaseBudget, d.Kind, d.ID, d.Period, d.Holder, int64(mine), max(booked, int64(d.Spent)), until.UnixMicro(), d.Turn); err != nil {
 		return err
 	}
 	for _, threshold := range d.Due(out.Spent, refused) {

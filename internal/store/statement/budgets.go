@@ -7,9 +7,9 @@ import (
 	"github.com/promptd/promptd/internal/limit"
 )
 
-// LeaseBudget keeps what a holder has of a budget: $1 kind, $2 id, $3 period, $4 holder, $5 amount, $6 what it has ever booked, $7 until when.
-const LeaseBudget = `INSERT INTO budget_leases (kind, id, period, holder, amount, booked, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
-	ON CONFLICT (kind, id, period, holder) DO UPDATE SET amount = excluded.amount, booked = excluded.booked, lease_until = excluded.lease_until`
+// LeaseBudget keeps what a holder has of a budget: $1 kind, $2 id, $3 period, $4 holder, $5 amount, $6 what it has ever booked, $7 until when, $8 the draw's turn.
+const LeaseBudget = `INSERT INTO budget_leases (kind, id, period, holder, amount, booked, lease_until, turn) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	ON CONFLICT (kind, id, period, holder) DO UPDATE SET amount = excluded.amount, booked = excluded.booked, lease_until = excluded.lease_until, turn = excluded.turn`
 
 const (
 	alertColumns = `SELECT id, kind, payer, team, period, threshold, limit_nanos, spent, at FROM budget_alerts `

@@ -20,6 +20,7 @@ func budgetContracts() []contract {
 	return []contract{
 		{"a draw grants what is wanted, what is left, or what is in hand", budgetGrants},
 		{"what is booked twice counts once", budgetBooksOnce},
+		{"a draw behind a later one changes nothing", budgetTurns},
 		{"what a lease held that has lapsed counts as spent, until its holder wakes", budgetLapses},
 		{"payers and periods are apart", budgetsAreApart},
 		{"alerts are raised once in a period", budgetAlerts},
@@ -88,6 +89,35 @@ func budgetBooksOnce(t *testing.T, s Stores, _ *Clock) {
 	d.Spent = 9
 	if got := draw(t, s, "b", d); got.Spent != 260 {
 		t.Errorf("another holder: got %d booked, want 260", got.Spent)
+	}
+}
+
+func budgetTurns(t *testing.T, s Stores, clock *Clock) {
+	d := sampleDraw()
+	d.Turn, d.Want, d.Least = 1, 400, 400
+	draw(t, s, "a", d)
+	late := d
+	late.Turn, late.Spent, late.Keep, late.Want, late.Least = 2, 100, 100, 500, 300
+	d.Turn, d.Spent, d.Want, d.Least = 3, 150, 0, 0
+	draw(t, s, "a", d)
+	clock.Advance(holding / 2)
+	for _, turn := range []int64{2, 0} {
+		late.Turn = turn
+		if got := draw(t, s, "a", late); got.Granted != 0 || got.Balance != (limit.Balance{Spent: 150}) {
+			t.Errorf("draw %d behind draw 3: got %+v, want nothing granted, 150 spent and nothing reserved", turn, got)
+		}
+	}
+	if got, err := s.Budgets.Balance(t.Context(), d.Payer, d.Period); err != nil || got != (limit.Balance{Spent: 150}) {
+		t.Errorf("after the late draws: got %+v, %v, want 150 spent and nothing reserved", got, err)
+	}
+	d.Keep = 20
+	if got := draw(t, s, "a", d); got.Reserved != 20 {
+		t.Errorf("the same draw again: got %+v, want 20 reserved", got)
+	}
+	other := sampleDraw()
+	other.Turn, other.Want, other.Least = 1, 70, 70
+	if got := draw(t, s, "b", other); got.Granted != 70 || got.Balance != (limit.Balance{Spent: 150, Reserved: 90}) {
+		t.Errorf("another holder's first draw: got %+v, want 70 granted", got)
 	}
 }
 
@@ -478,9 +508,11 @@ func budgetLateCall(t *testing.T, s Stores, clock *Clock) {
 		t.Fatalf("the first reservation: got %v, want the store's error", err)
 	}
 	must(t, b.Run(cancelled()))
+	for range 4 { // However late it comes: the account is idle by then, and draws no more.
+		clock.Advance(holding)
+		must(t, b.Run(cancelled()))
+	}
 	must(t, store.arrive())
-	clock.Advance(holding / 3)
-	must(t, b.Run(cancelled()))
 	clock.Advance(holding)
 	if got, err := s.Budgets.Balance(t.Context(), bill.Payer, "2026-11"); err != nil || got != (limit.Balance{}) {
 		t.Errorf("got %+v, %v, want nothing spent nor reserved", got, err)
