@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -42,32 +43,33 @@ func (j *Jobs) Claim(ctx context.Context, w job.Want) (work []job.Work, err erro
 	if err != nil || len(turn) == 0 {
 		return nil, err
 	}
-	err = j.db.tx(ctx, "job_claim", func(ctx context.Context, tx pgx.Tx) error {
-		c := &claim{Jobs: j, tx: tx, want: &w, jobs: map[job.ID]*jobRow{}}
-		for _, class := range w.Classes {
-			if err := c.class(ctx, class, turn[class]); err != nil {
-				return err
-			}
+	c := &claim{Jobs: j, want: &w, jobs: map[job.ID]*jobRow{}}
+	for _, class := range w.Classes {
+		// What was taken before it failed is the worker's: it is given rather than left to its lease.
+		if err := c.class(ctx, class, turn[class]); err != nil && len(c.work) == 0 {
+			return nil, err
+		} else if err != nil {
+			break
 		}
-		work = c.work
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	return work, nil
+	return c.work, nil
 }
 
 // turn reads which teams have something due. It is a hint: what is taken is looked at again under its lock.
 func (j *Jobs) turn(ctx context.Context, w *job.Want) (map[job.Priority][]string, error) {
-	found := map[job.Priority][]string{}
+	var found map[job.Priority][]string
 	classes := column(w.Classes, func(c job.Priority) int16 { return int16(c) })
-	err := j.db.rows(ctx, "job_turn", dueTeams, []any{j.db.clock(), classes, string(w.After), w.Most}, func(row statement.Row) error {
-		var class int16
-		var team string
-		err := row.Scan(&class, &team)
-		found[job.Priority(class)] = append(found[job.Priority(class)], team)
-		return err
+	err := j.db.steady(ctx, "job_turn", func(b *pgx.Batch) {
+		found = map[job.Priority][]string{}
+		b.Queue(dueTeams, j.db.clock(), classes, string(w.After), w.Most).Query(func(rows pgx.Rows) error {
+			var class int16
+			var team string
+			_, err := pgx.ForEachRow(rows, []any{&class, &team}, func() error {
+				found[job.Priority(class)] = append(found[job.Priority(class)], team)
+				return nil
+			})
+			return err
+		})
 	})
 	return found, err
 }
@@ -75,7 +77,6 @@ func (j *Jobs) turn(ctx context.Context, w *job.Want) (map[job.Priority][]string
 // claim is a Claim in progress.
 type claim struct {
 	*Jobs
-	tx   pgx.Tx
 	want *job.Want
 	work []job.Work
 	// jobs are those of what was taken, without those that are over.
@@ -91,7 +92,7 @@ type takenItem struct {
 
 func (c *claim) left() int { return c.want.Most - len(c.work) }
 
-// class takes from one class. Each round gives every team that has something due the same share, so that what teams get in the end differs by one at most, unless
+// class takes from one class. Each round is a transaction, and gives every team that has something due the same share, so that what teams get in the end differs by one at most, unless
 // they have no more.
 func (c *claim) class(ctx context.Context, class job.Priority, teams []string) error {
 	for c.left() > 0 && len(teams) > 0 {
@@ -105,9 +106,6 @@ func (c *claim) class(ctx context.Context, class job.Priority, teams []string) e
 		counts := make([]int, len(teams))
 		for _, one := range got {
 			counts[one.place-1]++
-		}
-		if err := c.begin(ctx, got); err != nil {
-			return err
 		}
 		slices.SortFunc(got, func(a, b takenItem) int { return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.place, b.place)) })
 		for _, one := range got {
@@ -136,77 +134,57 @@ func next(teams []string, counts []int, share int) (rest []string) {
 	return rest
 }
 
-// takeItems gives items to a worker: of each team of $3 as many as $4 says, the longest due first. What another is just taking is left to it.
+// takeItems gives items to a worker: of each team of $3 as many as $4 says, the longest due first. What another is just taking is left to it. It makes their jobs
+// such as are being done, and gives each item with its job as it was; what may be long of a job comes once. A job that somebody has locked is left alone: it is ending, or being begun by another.
 const takeItems = `WITH clock AS (SELECT ` + theTime + ` AS now), late AS (` + lateNow + `), picked AS MATERIALIZED (
-	SELECT p.job, p.n, w.place, row_number() OVER (PARTITION BY w.place ORDER BY p.run_at, p.job, p.n) AS turn
+	SELECT p.spot, w.place, row_number() OVER (PARTITION BY w.place ORDER BY p.run_at, p.job, p.n) AS turn
 	FROM clock, unnest($3::text[]) WITH ORDINALITY AS w(team, place) CROSS JOIN LATERAL (
-		SELECT job, n, run_at FROM job_items WHERE state = 'pending' AND priority = $2::smallint AND team = w.team AND run_at <= clock.now AND job <> ALL (ARRAY(SELECT id FROM late))
+		SELECT ctid AS spot, job, n, run_at FROM job_items WHERE state = 'pending' AND priority = $2::smallint AND team = w.team AND run_at <= clock.now AND job <> ALL (ARRAY(SELECT id FROM late))
 		ORDER BY run_at, job, n LIMIT $4 FOR UPDATE SKIP LOCKED) AS p
-)
-UPDATE job_items AS i SET state = 'leased', attempt = i.attempt + 1, lease_until = clock.now + $5::bigint, token = replace(gen_random_uuid()::text, '-', ''), worker = $6,
-	taken_at = clock.now
-FROM picked, clock WHERE i.job = picked.job AND i.n = picked.n
-RETURNING i.job::text, ` + itemColumns + `, i.token, picked.place, picked.turn`
+), taken AS (
+	UPDATE job_items AS i SET state = 'leased', attempt = i.attempt + 1, lease_until = clock.now + $5::bigint, token = $7::text || '-' || picked.place || '-' || picked.turn, worker = $6,
+		taken_at = clock.now
+	FROM picked, clock WHERE i.ctid = picked.spot
+	RETURNING i.job, ` + itemColumns + `, i.token, picked.place, picked.turn
+), given AS MATERIALIZED (SELECT *, row_number() OVER (PARTITION BY job) = 1 AS first FROM taken), free AS MATERIALIZED (
+	SELECT j.id FROM jobs AS j WHERE j.id = ANY (ARRAY(SELECT job FROM given WHERE first)) AND j.state = 'pending' FOR NO KEY UPDATE SKIP LOCKED
+), begun AS (UPDATE jobs AS j SET state = 'processing', started_at = clock.now FROM free, clock WHERE j.id = free.id)
+SELECT i.token, i.place, i.turn, ` + itemColumns + `, clock.now, i.first, CASE WHEN i.first THEN j.request END, ` + smallColumns + `, CASE WHEN i.first THEN j.metadata END
+FROM clock, given AS i JOIN jobs AS j ON j.id = i.job`
 
-// take gives each of the teams a share.
+// take gives each of the teams a share, and begins the jobs.
 func (c *claim) take(ctx context.Context, class job.Priority, teams []string, share int) (list []takenItem, err error) {
-	rows, err := c.tx.Query(ctx, takeItems, c.db.clock(), int16(class), teams, share, c.want.Lease.Microseconds(), c.want.Worker)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+	token := rand.Text()
+	err = c.db.steady(ctx, "job_claim", func(b *pgx.Batch) {
+		list = nil
+		b.Queue(takeItems, c.db.clock(), int16(class), teams, share, c.want.Lease.Microseconds(), c.want.Worker, token).Query(func(rows pgx.Rows) (err error) {
+			list, err = c.taken(rows)
+			return err
+		})
+	})
+	return list, err
+}
+
+// taken reads what was taken, and the jobs that are not known yet.
+func (c *claim) taken(rows pgx.Rows) (list []takenItem, err error) {
 	for rows.Next() {
-		one := takenItem{}
-		var id string
-		one.Item, err = scanItem("", appended{rows, []any{&id}, []any{&one.token, &one.place, &one.turn}})
+		var one takenItem
+		var r *jobRow
+		var request []byte
+		var first bool
+		var micros int64
+		one.Item, err = scanItem("", scanned(func(dest ...any) (err error) {
+			item := append([]any{&one.token, &one.place, &one.turn}, dest...)
+			r, err = scanJob(appended{rows, append(item, &micros, &first, &request)})
+			return err
+		}))
 		if err != nil {
 			return nil, err
 		}
-		one.Job = job.ID(id)
+		one.Job = r.ID
 		list = append(list, one)
-	}
-	return list, rows.Err()
-}
-
-// appended is a row with columns before and behind those that are asked for.
-type appended struct {
-	statement.Row
-	before, behind []any
-}
-
-func (a appended) Scan(dest ...any) error {
-	return a.Row.Scan(slices.Concat(a.before, dest, a.behind)...)
-}
-
-// beginJobs makes jobs of what was taken such as are being done, and reads them as they were. A job that somebody has locked is left alone: it is ending, or being
-// begun by another.
-const beginJobs = `WITH clock AS (SELECT ` + theTime + ` AS now), free AS MATERIALIZED (
-	SELECT j.id FROM jobs AS j WHERE j.id = ANY($2::text[]::uuid[]) AND j.state = 'pending' FOR NO KEY UPDATE SKIP LOCKED
-), begun AS (UPDATE jobs AS j SET state = 'processing', started_at = clock.now FROM free, clock WHERE j.id = free.id RETURNING j.id)
-SELECT ` + jobColumns + `, clock.now FROM clock, jobs AS j WHERE j.id = ANY($2::text[]::uuid[])`
-
-// begin reads the jobs of what was taken that are not known yet, and makes them such as are being done.
-func (c *claim) begin(ctx context.Context, got []takenItem) error {
-	var ids []string
-	for _, one := range got {
-		if _, known := c.jobs[one.Job]; !known {
-			ids = append(ids, string(one.Job))
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	rows, err := c.tx.Query(ctx, beginJobs, c.db.clock(), sortedIDs(ids))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var request []byte
-		var micros int64
-		r, err := scanJob(rows, &request, &micros)
-		if err != nil {
-			return err
+		if !first || c.jobs[r.ID] != nil {
+			continue
 		}
 		r.Request = request
 		if r.State == job.Pending {
@@ -215,5 +193,18 @@ func (c *claim) begin(ctx context.Context, got []takenItem) error {
 		r.Progress = job.Progress{}
 		c.jobs[r.ID] = r
 	}
-	return rows.Err()
+	return list, rows.Err()
 }
+
+// scanned is a row whose columns are read by a function.
+type scanned func(dest ...any) error
+
+func (s scanned) Scan(dest ...any) error { return s(dest...) }
+
+// appended is a row with columns before those that are asked for.
+type appended struct {
+	statement.Row
+	before []any
+}
+
+func (a appended) Scan(dest ...any) error { return a.Row.Scan(append(a.before, dest...)...) }

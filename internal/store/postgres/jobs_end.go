@@ -62,8 +62,8 @@ func (t *jobTx) stop(ctx context.Context, r *jobRow, s job.State) error {
 		return err
 	}
 	b := &pgx.Batch{}
-	t.final(b, r, s, told)
-	t.writeJobs(b, r)
+	final(b, r, s, t.now, told)
+	writeJobs(b, r)
 	return t.SendBatch(ctx, b).Close()
 }
 
@@ -73,7 +73,7 @@ const lockLate = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.id = $1::te
 // expire ends a job whose deadline has passed before anybody came, and gives it; nil where somebody else has.
 func (j *Jobs) expire(ctx context.Context, id string) (late *jobRow, err error) {
 	err = j.whole(ctx, "job_expire", func(ctx context.Context, t *jobTx) error {
-		e := &ends{jobTx: t, jobs: map[string]*jobRow{}}
+		e := newEnds()
 		rows, err := t.Query(ctx, lockLate, id, t.now.UnixMicro())
 		if err != nil {
 			return err
@@ -136,7 +136,7 @@ func (j *Jobs) Retry(ctx context.Context, reach key.Reach, id job.ID) (one job.J
 		r.due, one = r.Deadline, r.Job
 		b := &pgx.Batch{}
 		b.Queue(againItems, string(r.ID), r.RunAt.UnixMicro())
-		t.writeJobs(b, r)
+		writeJobs(b, r)
 		return t.SendBatch(ctx, b).Close()
 	})
 	if err != nil {

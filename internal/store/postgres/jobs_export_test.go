@@ -26,8 +26,7 @@ func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 		}
 		for what, q := range map[string][]any{
 			"turn":                {dueTeams, nil, []int16{1, 2}, "acme", 10},
-			"take":                {takeItems, nil, int16(2), []string{"acme"}, 10, at, "w1"},
-			"begin":               {beginJobs, nil, one},
+			"take":                {takeItems, nil, int16(2), []string{"acme"}, 10, at, "w1", "token"},
 			"renew":               append([]any{renewItems}, append(leases, nil, at)...),
 			"lock jobs":           {lockJobs, one},
 			"lock items":          append([]any{lockHeld}, leases...),

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,9 +31,9 @@ func (j *Jobs) Finish(ctx context.Context, list []job.Finished) (out []job.Ended
 		return nil, nil
 	}
 	leases := column(list, func(f job.Finished) job.Lease { return f.Lease })
-	err = j.db.tx(ctx, "job_finish", func(ctx context.Context, tx pgx.Tx) error {
-		e, err := j.lockEnds(ctx, tx, leases)
-		if err != nil {
+	err = j.db.piped(ctx, "job_finish", func(ctx context.Context, p *piped) error {
+		e := newEnds()
+		if err := p.send(ctx, e.lock(leases, j.db.clock())); err != nil {
 			return err
 		}
 		out = make([]job.Ended, len(list))
@@ -41,7 +42,7 @@ func (j *Jobs) Finish(ctx context.Context, list []job.Finished) (out []job.Ended
 				return err
 			}
 		}
-		return e.write(ctx)
+		return p.last(ctx, e.written())
 	})
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (j *Jobs) Finish(ctx context.Context, list []job.Finished) (out []job.Ended
 
 // ends are items that end, with their jobs, all of them locked.
 type ends struct {
-	*jobTx
+	now   time.Time
 	jobs  map[string]*jobRow
 	held  map[leaseKey]*itemRow
 	told  map[string]bool
@@ -60,9 +61,12 @@ type ends struct {
 	order []*jobRow
 }
 
-// lockEnds locks what leases name, jobs before items, and reads it.
-func (j *Jobs) lockEnds(ctx context.Context, tx pgx.Tx, leases []job.Lease) (*ends, error) {
-	e := &ends{jobTx: &jobTx{Tx: tx}, jobs: map[string]*jobRow{}, held: map[leaseKey]*itemRow{}, told: map[string]bool{}}
+func newEnds() *ends {
+	return &ends{jobs: map[string]*jobRow{}, held: map[leaseKey]*itemRow{}, told: map[string]bool{}}
+}
+
+// lock gives the statements that lock what leases name, jobs before items, and read it.
+func (e *ends) lock(leases []job.Lease, clock any) *pgx.Batch {
 	columns := leaseColumns(leases)
 	names, _ := columns[0].([]string)
 	ids := sortedIDs(append([]string(nil), names...))
@@ -79,13 +83,13 @@ func (j *Jobs) lockEnds(ctx context.Context, tx pgx.Tx, leases []job.Lease) (*en
 		return err
 	})
 	b.Queue(toldTeams, ids).Query(e.readTold)
-	b.Queue(readTime, j.db.clock()).QueryRow(func(row pgx.Row) error {
+	b.Queue(readTime, clock).QueryRow(func(row pgx.Row) error {
 		var now int64
 		err := row.Scan(&now)
 		e.now = timeOf(now)
 		return err
 	})
-	return e, tx.SendBatch(ctx, b).Close()
+	return b
 }
 
 func (e *ends) readJobs(rows pgx.Rows) error {
@@ -121,7 +125,7 @@ func (e *ends) finish(f *job.Finished) (job.Ended, error) {
 	delete(e.held, k) // Once.
 	e.items = append(e.items, it)
 	if f.State != job.ItemPending {
-		e.endItem(r, it, f.State, f.Result)
+		endItem(r, it, f.State, f.Result, e.now)
 	} else if err := e.release(it, f); err != nil {
 		return job.Ended{}, err
 	}
@@ -144,30 +148,27 @@ func (e *ends) release(it *itemRow, f *job.Finished) error {
 	return it.tried(*f.Try)
 }
 
-// write writes items and jobs, and the events of those jobs that nothing is left of.
-func (e *ends) write(ctx context.Context) error {
+// written gives the statements that write items and jobs, and the events of those jobs that nothing is left of.
+func (e *ends) written() *pgx.Batch {
 	b := &pgx.Batch{}
-	e.writeItems(b, e.items)
+	writeItems(b, e.items)
 	var changed []*jobRow
 	for _, r := range e.order {
 		if !r.changed {
 			continue
 		}
 		if r.Progress.Done() {
-			e.final(b, r, r.Progress.Final(), e.told[string(r.Team)])
+			final(b, r, r.Progress.Final(), e.now, e.told[string(r.Team)])
 		}
 		changed = append(changed, r)
 	}
-	e.writeJobs(b, changed...)
-	if b.Len() == 0 {
-		return nil
-	}
-	return e.SendBatch(ctx, b).Close()
+	writeJobs(b, changed...)
+	return b
 }
 
 // final makes a job final and writes its event: one a run, whoever writes it. told says that the team has endpoints.
-func (t *jobTx) final(b *pgx.Batch, r *jobRow, s job.State, told bool) {
-	r.End(s, t.now)
+func final(b *pgx.Batch, r *jobRow, s job.State, now time.Time, told bool) {
+	r.End(s, now)
 	// Reap comes for the deadline anyway, mostly shortly before the expiry, and then sees when to come again: so no index changes now.
 	if r.due.IsZero() || r.due.After(r.ExpiresAt) {
 		r.due = r.ExpiresAt
@@ -178,6 +179,6 @@ func (t *jobTx) final(b *pgx.Batch, r *jobRow, s job.State, told bool) {
 	}
 	m := delivery.JobMessage(r.Team, string(r.ID), delivery.Event(r.State.Event()), r.Run, r.CompletedAt)
 	m.Trace = r.Trace
-	query, args := deliveryInserts().Of(t.now.UnixMicro(), &m, to)
+	query, args := deliveryInserts().Of(now.UnixMicro(), &m, to)
 	b.Queue(query, args...)
 }

@@ -85,7 +85,8 @@ func (r *reaping) leases(ctx context.Context) error {
 		return err
 	}
 	r.full(len(lapsed))
-	e := &ends{jobTx: r.jobTx, jobs: map[string]*jobRow{}, told: map[string]bool{}}
+	e := newEnds()
+	e.now = r.now
 	if len(poisoned) > 0 {
 		b := &pgx.Batch{}
 		b.Queue(lockPoisoned, poisoned).Query(e.readJobs)
@@ -103,12 +104,15 @@ func (r *reaping) leases(ctx context.Context) error {
 		case of == nil:
 			continue
 		default:
-			e.endItem(of, it, job.ItemFailed, job.Poison(of.ID, it.losses))
+			endItem(of, it, job.ItemFailed, job.Poison(of.ID, it.losses), r.now)
 			r.out.Poisoned++
 		}
 		e.items = append(e.items, it)
 	}
-	if err := e.write(ctx); err != nil {
+	if b := e.written(); b.Len() > 0 {
+		err = r.SendBatch(ctx, b).Close()
+	}
+	if err != nil {
 		return err
 	}
 	for _, of := range e.order {
@@ -190,7 +194,7 @@ const dueJobs = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.due_at <= $1
 
 // jobs looks at those whose time has come.
 func (r *reaping) jobs(ctx context.Context) error {
-	e := &ends{jobTx: r.jobTx, jobs: map[string]*jobRow{}}
+	e := newEnds()
 	rows, err := r.Query(ctx, dueJobs, r.now.UnixMicro(), r.policy.Portion)
 	if err != nil {
 		return err
@@ -222,7 +226,7 @@ func (r *reaping) jobs(ctx context.Context) error {
 		return err
 	}
 	b := &pgx.Batch{}
-	r.writeJobs(b, append(later, changed...)...)
+	writeJobs(b, append(later, changed...)...)
 	if b.Len() > 0 {
 		if err := r.SendBatch(ctx, b).Close(); err != nil {
 			return err

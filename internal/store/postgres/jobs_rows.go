@@ -26,8 +26,9 @@ type jobRow struct {
 }
 
 const (
-	briefColumns = `j.id::text, j.team, j.state, j.priority, j.batch, j.run, j.total, j.completed, j.failed, j.cancelled, j.ends, j.gone, j.created_at, j.started_at,
-	j.completed_at, j.expires_at, j.forgotten_at, j.due_at, j.run_at, j.deadline, j.key, j.urgency, j.trace, j.endpoint, j.url, j.secret, j.metadata`
+	smallColumns = `j.id::text, j.team, j.state, j.priority, j.batch, j.run, j.total, j.completed, j.failed, j.cancelled, j.ends, j.gone, j.created_at, j.started_at,
+	j.completed_at, j.expires_at, j.forgotten_at, j.due_at, j.run_at, j.deadline, j.key, j.urgency, j.trace, j.endpoint, j.url, j.secret`
+	briefColumns = smallColumns + `, j.metadata`
 	// The request, which may be long, is read where it is wanted.
 	jobColumns = briefColumns + `, j.request`
 )
@@ -61,7 +62,7 @@ const updateJobs = `UPDATE jobs AS j SET state = u.state, run = u.run, completed
 	WHERE j.id = u.id::uuid`
 
 // writeJobs writes what can change of jobs that are locked.
-func (t *jobTx) writeJobs(b *pgx.Batch, rows ...*jobRow) {
+func writeJobs(b *pgx.Batch, rows ...*jobRow) {
 	if len(rows) == 0 {
 		return
 	}
@@ -112,7 +113,7 @@ const updateItems = `UPDATE job_items AS i SET state = u.state, attempt = u.atte
 	WHERE i.job = u.job::uuid AND i.n = u.n`
 
 // writeItems writes what became of items that are locked.
-func (t *jobTx) writeItems(b *pgx.Batch, rows []*itemRow) {
+func writeItems(b *pgx.Batch, rows []*itemRow) {
 	if len(rows) == 0 {
 		return
 	}
@@ -126,13 +127,13 @@ func (t *jobTx) writeItems(b *pgx.Batch, rows []*itemRow) {
 // pend makes an item pending again.
 func (r *itemRow) pend(at time.Time) { r.state, r.runAt = job.ItemPending, when(at) }
 
-// end ends an item and counts it on its job.
-func (t *jobTx) endItem(of *jobRow, r *itemRow, s job.ItemState, result []byte) {
+// endItem ends an item and counts it on its job.
+func endItem(of *jobRow, r *itemRow, s job.ItemState, result []byte, now time.Time) {
 	of.ends++
 	of.Progress.Ended(s)
 	of.changed = true
 	seq := int32(of.ends)
-	r.state, r.ended, r.seq, r.result = s, when(t.now), &seq, result
+	r.state, r.ended, r.seq, r.result = s, when(now), &seq, result
 }
 
 // tried adds to the item's history.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/promptd/promptd/internal/job"
 )
@@ -33,10 +32,7 @@ func (j *Jobs) Submit(ctx context.Context, list []job.Submission) (out []job.Sub
 			return err
 		})
 	} else {
-		err = j.db.write(ctx, "job_submit", func(ctx context.Context, conn *pgxpool.Conn) error {
-			out = make([]job.Submitted, len(list))
-			return j.insert(ctx, conn, list, out, nil)
-		})
+		out, err = j.submitPlain(ctx, list)
 	}
 	if err != nil {
 		return nil, err
@@ -44,9 +40,19 @@ func (j *Jobs) Submit(ctx context.Context, list []job.Submission) (out []job.Sub
 	return out, nil
 }
 
-// querier is a connection or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+// submitPlain keeps jobs without idempotency keys.
+func (j *Jobs) submitPlain(ctx context.Context, list []job.Submission) (out []job.Submitted, err error) {
+	var i *insertion
+	err = j.db.steady(ctx, "job_submit", func(b *pgx.Batch) {
+		out = make([]job.Submitted, len(list))
+		i = newInsertion(list, out, nil)
+		b.Queue(insertJobs, j.insertArgs(i)...).Query(i.read)
+	})
+	if err != nil || len(i.places) == 0 {
+		return out, err
+	}
+	err = j.db.tx(ctx, "job_submit", func(ctx context.Context, tx pgx.Tx) error { return i.repeated(ctx, tx) })
+	return out, err
 }
 
 // insertJobs writes jobs and items; what it does not give was there.
@@ -66,54 +72,76 @@ const insertJobs = `WITH sent AS (
 	FROM unnest($18::text[], $19::int[], $20::text[], $21::bytea[]) AS i(job, n, name, request) JOIN kept AS k ON k.id = i.job::uuid
 ) SELECT id::text, created_at FROM kept`
 
-// insert keeps the submissions that are not to be skipped.
-func (j *Jobs) insert(ctx context.Context, on querier, list []job.Submission, out []job.Submitted, skip []bool) error {
-	var fresh []*job.Submission
-	places := map[string]int{}
+// insertion is a run of insertJobs.
+type insertion struct {
+	list  []job.Submission
+	out   []job.Submitted
+	fresh []*job.Submission
+	// places says where in the list those jobs are that it has not given yet.
+	places map[string]int
+}
+
+// newInsertion takes the submissions that are not to be skipped.
+func newInsertion(list []job.Submission, out []job.Submitted, skip []bool) *insertion {
+	in := &insertion{list: list, out: out, places: map[string]int{}}
 	for i := range list {
 		if skip == nil || !skip[i] {
-			fresh = append(fresh, &list[i])
-			places[string(list[i].Job.ID)] = i
+			in.fresh = append(in.fresh, &list[i])
+			in.places[string(list[i].Job.ID)] = i
 		}
 	}
-	if len(fresh) == 0 {
+	return in
+}
+
+func (j *Jobs) insertArgs(in *insertion) []any {
+	return append([]any{j.db.clock(), job.Patience.Microseconds()}, submissionColumns(in.fresh)...)
+}
+
+// read reads what insertJobs gives.
+func (in *insertion) read(rows pgx.Rows) error {
+	var id string
+	var created int64
+	_, err := pgx.ForEachRow(rows, []any{&id, &created}, func() error {
+		i := in.places[id]
+		in.out[i].Job = in.list[i].Kept(timeOf(created))
+		delete(in.places, id)
+		return nil
+	})
+	return err
+}
+
+// insert keeps the submissions that are not to be skipped.
+func (j *Jobs) insert(ctx context.Context, tx pgx.Tx, list []job.Submission, out []job.Submitted, skip []bool) error {
+	in := newInsertion(list, out, skip)
+	if len(in.fresh) == 0 {
 		return nil
 	}
-	args := append([]any{j.db.clock(), job.Patience.Microseconds()}, submissionColumns(fresh)...)
-	rows, err := on.Query(ctx, insertJobs, args...)
+	rows, err := tx.Query(ctx, insertJobs, j.insertArgs(in)...)
 	if err != nil {
 		return err
 	}
-	var id string
-	var created int64
-	_, err = pgx.ForEachRow(rows, []any{&id, &created}, func() error {
-		i := places[id]
-		out[i].Job = list[i].Kept(timeOf(created))
-		delete(places, id)
-		return nil
-	})
-	if err != nil || len(places) == 0 {
+	if err := in.read(rows); err != nil || len(in.places) == 0 {
 		return err
 	}
-	return j.repeated(ctx, on, list, out, places)
+	return in.repeated(ctx, tx)
 }
 
 // repeated gives the jobs that were there: submits that came again, because their first answer was lost.
-func (j *Jobs) repeated(ctx context.Context, on querier, list []job.Submission, out []job.Submitted, places map[string]int) error {
+func (in *insertion) repeated(ctx context.Context, tx pgx.Tx) error {
 	var ids []string
-	for id := range places {
+	for id := range in.places {
 		ids = append(ids, id)
 	}
-	there, err := readJobs(ctx, on, ids)
+	there, err := readJobs(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
-	for id, i := range places {
+	for id, i := range in.places {
 		r := there[id]
-		if r == nil || r.Team != list[i].Job.Team {
+		if r == nil || r.Team != in.list[i].Job.Team {
 			return fmt.Errorf("keep the job %s: its id is taken", id)
 		}
-		out[i].Job = r.Job
+		in.out[i].Job = r.Job
 	}
 	return nil
 }
@@ -121,8 +149,8 @@ func (j *Jobs) repeated(ctx context.Context, on querier, list []job.Submission, 
 const selectJobs = `SELECT ` + jobColumns + ` FROM jobs AS j WHERE j.id = ANY($1::text[]::uuid[])`
 
 // readJobs reads jobs by their ids.
-func readJobs(ctx context.Context, on querier, ids []string) (map[string]*jobRow, error) {
-	rows, err := on.Query(ctx, selectJobs, ids)
+func readJobs(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*jobRow, error) {
+	rows, err := tx.Query(ctx, selectJobs, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type Options struct {
 type DB struct {
 	opts     Options
 	server   Server
+	settings string // of a transaction with steady plans
 	pool     *pgxpool.Pool
 	replicas *replicas
 	months   months
@@ -59,7 +60,7 @@ func Open(ctx context.Context, opts Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db.server = target.server
+	db.server, db.settings = target.server, target.server.settings()
 	if db.pool, err = target.open(ctx); err != nil {
 		return nil, err
 	}
