@@ -23,12 +23,13 @@ func (db *DB) History() *History { return &History{db} }
 // A batch goes over in two statements, each with an array a column: their text is always the same, so that it is prepared once, and the number of parameters does
 // not grow. COPY would be no quicker for some hundred rows, and can't leave out those that are there.
 const (
-	addRequests = `INSERT INTO requests (id, client_id, team, key, time, status, code, validation_status, provider, model, schema, schema_hash, dialect_mode,
+	newRequests = `INSERT INTO requests (id, client_id, team, key, time, status, code, validation_status, provider, model, schema, schema_hash, dialect_mode,
 	flags, language, input_tokens, output_tokens, cached_tokens, cost, processing, overhead, attempts, validation, prompt, answer, template)
 	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[],
 	$11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[],
-	$21::bigint[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[])
-	ON CONFLICT DO NOTHING RETURNING id`
+	$21::bigint[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[])`
+	// addRequests leaves out those that are there, which costs each of them a look beforehand and a mark afterwards.
+	addRequests = newRequests + ` ON CONFLICT DO NOTHING RETURNING id`
 	addSums = `INSERT INTO usage AS u (team, hour, key, provider, model, schema, requests, passed, cached, coalesced, input_tokens, output_tokens,
 	cached_tokens, cost, unpriced_requests)
 	SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
@@ -53,12 +54,28 @@ func (h *History) Append(ctx context.Context, batch []usage.Record) error {
 	if len(batch) > mostBatch {
 		return errBatch(len(batch))
 	}
+	if len(batch) == 0 {
+		return nil
+	}
 	h.db.months.prepare(ctx, h.db, batch)
 	columns := columnsOf(batch)
-	return h.db.tx(ctx, "history_append", func(ctx context.Context, tx pgx.Tx) error {
-		if len(batch) == 0 {
-			return nil
-		}
+	var rollup usage.Rollup
+	for i := range batch {
+		rollup.Add(&batch[i])
+	}
+	err := h.db.steady(ctx, "history_append", func(b *pgx.Batch) {
+		b.Queue(newRequests, columns...)
+		b.Queue(addSums, sumsOf(rollup.All())...)
+	})
+	if !isConflict(err) {
+		return err
+	}
+	return h.appendAgain(ctx, batch, columns)
+}
+
+// appendAgain keeps records of which some are there already, such as those of a batch whose answer was lost.
+func (h *History) appendAgain(ctx context.Context, batch []usage.Record, columns []any) error {
+	return h.db.tx(ctx, "history_append_again", func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, addRequests, columns...)
 		if err != nil {
 			return err
@@ -94,7 +111,7 @@ func sum(rollup *usage.Rollup, batch []usage.Record, kept []string) {
 	}
 }
 
-// columnsOf gives the parameters of addRequests.
+// columnsOf gives the parameters of newRequests and addRequests.
 func columnsOf(batch []usage.Record) []any {
 	text := func(of func(r *usage.Record) string) []string {
 		list := make([]string, len(batch))

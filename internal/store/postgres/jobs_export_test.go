@@ -14,7 +14,7 @@ import (
 // JobPlans explains the statements of jobs, as they are planned where there is another way than reading the whole table.
 func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 	at, one := int64(1), []string{"019ac6f2-0000-7000-8000-000000000001"}
-	leases := []any{one, []int32{0}, []string{"token"}}
+	leases := []any{uuids(one), []int32{0}, []string{"token"}}
 	page, pageArgs, err := jobPage(key.OfTeam("acme"), job.Filter{Limit: 50})
 	if err != nil {
 		return nil, err
@@ -28,8 +28,8 @@ func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 			"turn":                {dueTeams, nil, []int16{1, 2}, "acme", 10},
 			"take":                {takeItems, nil, int16(2), []string{"acme"}, 10, at, "w1", "token"},
 			"renew":               append([]any{renewItems}, append(leases, nil, at)...),
-			"lock jobs":           {lockJobs, one},
-			"lock items":          append([]any{lockHeld}, leases...),
+			"lock jobs":           {lockJobs, uuids(one)},
+			"lock items":          append([]any{lockHeld}, append(leases, nil)...),
 			"endpoints":           {toldTeams, one},
 			"cancel":              {cancelItems, one[0], at, 0, 0, 10},
 			"lost leases":         {lapsedItems, at, 10},

@@ -11,11 +11,12 @@ import (
 	"github.com/promptd/promptd/internal/job"
 )
 
-// lockJobs reads jobs and keeps others from ending their items. A job that is still being sent is not there for anybody but its upload.
-const lockJobs = `SELECT ` + briefColumns + ` FROM jobs AS j WHERE j.id = ANY($1::text[]::uuid[]) AND j.state <> 'uploading' ORDER BY j.id FOR NO KEY UPDATE`
+// lockJobs reads jobs and keeps others from ending their items, and says whether their teams have endpoints. A job that is still being sent is not there for anybody but its upload.
+const lockJobs = `SELECT ` + briefColumns + `, EXISTS (SELECT FROM webhooks AS w WHERE w.team = j.team AND w.disabled_at IS NULL)
+	FROM jobs AS j WHERE j.id = ANY($1::uuid[]) AND j.state <> 'uploading' ORDER BY j.id FOR NO KEY UPDATE`
 
-// lockHeld reads the items of leases that hold.
-const lockHeld = `SELECT i.job::text, i.n, i.token, i.attempt, i.tries` + ofLeases
+// lockHeld reads the items of leases that hold, and the time, which is that behind the wait for the jobs.
+const lockHeld = `SELECT i.job::text, i.n, i.token, i.attempt, i.tries, (SELECT coalesce($4::bigint, now_micros()))` + ofLeases
 
 // toldTeams lists the teams of jobs that have somebody to be told.
 const toldTeams = `SELECT DISTINCT w.team FROM webhooks AS w JOIN jobs AS j ON j.team = w.team WHERE j.id = ANY($1::text[]::uuid[]) AND w.disabled_at IS NULL`
@@ -67,29 +68,44 @@ func newEnds() *ends {
 
 // lock gives the statements that lock what leases name, jobs before items, and read it.
 func (e *ends) lock(leases []job.Lease, clock any) *pgx.Batch {
-	columns := leaseColumns(leases)
-	names, _ := columns[0].([]string)
-	ids := sortedIDs(append([]string(nil), names...))
+	var ids []string
+	for _, l := range leases {
+		if k, ok := keyOf(l); ok {
+			ids = append(ids, k.job)
+		}
+	}
 	b := &pgx.Batch{}
-	b.Queue(lockJobs, ids).Query(e.readJobs)
-	b.Queue(lockHeld, columns...).Query(func(rows pgx.Rows) error {
+	b.Queue(lockJobs, uuids(sortedIDs(ids))).Query(e.readLocked)
+	b.Queue(lockHeld, append(leaseColumns(leases), clock)...).Query(func(rows pgx.Rows) error {
 		var k leaseKey
 		var attempt int32
 		var tries *string
-		_, err := pgx.ForEachRow(rows, []any{&k.job, &k.n, &k.token, &attempt, &tries}, func() error {
+		var now int64
+		_, err := pgx.ForEachRow(rows, []any{&k.job, &k.n, &k.token, &attempt, &tries, &now}, func() error {
 			e.held[k] = &itemRow{job: k.job, n: int(k.n), attempt: int(attempt), tries: tries}
+			e.now = timeOf(now)
 			return nil
 		})
 		return err
 	})
-	b.Queue(toldTeams, ids).Query(e.readTold)
-	b.Queue(readTime, clock).QueryRow(func(row pgx.Row) error {
-		var now int64
-		err := row.Scan(&now)
-		e.now = timeOf(now)
-		return err
-	})
 	return b
+}
+
+// readLocked reads what lockJobs gives.
+func (e *ends) readLocked(rows pgx.Rows) error {
+	for rows.Next() {
+		var told bool
+		r, err := scanJob(rows, &told)
+		if err != nil {
+			return err
+		}
+		e.jobs[string(r.ID)] = r
+		e.order = append(e.order, r)
+		if told {
+			e.told[string(r.Team)] = true
+		}
+	}
+	return rows.Err()
 }
 
 func (e *ends) readJobs(rows pgx.Rows) error {

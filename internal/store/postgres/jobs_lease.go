@@ -10,7 +10,7 @@ import (
 )
 
 // ofLeases finds the items of leases that hold: only who has the token may write, and only while the item is with it.
-const ofLeases = ` FROM job_items AS i JOIN unnest($1::text[], $2::int[], $3::text[]) AS u(job, n, token) ON i.job = u.job::uuid AND i.n = u.n AND i.token = u.token
+const ofLeases = ` FROM job_items AS i JOIN unnest($1::uuid[], $2::int[], $3::text[]) AS u(job, n, token) ON i.job = u.job AND i.n = u.n AND i.token = u.token
 	ORDER BY i.job, i.n FOR UPDATE OF i`
 
 // A lease never gets shorter: who parked an item keeps what it asked for.
@@ -80,5 +80,5 @@ func leaseColumns(leases []job.Lease) []any {
 		seen[k] = true
 		jobs, numbers, tokens = append(jobs, k.job), append(numbers, k.n), append(tokens, k.token)
 	}
-	return []any{jobs, numbers, tokens}
+	return []any{uuids(jobs), numbers, tokens}
 }

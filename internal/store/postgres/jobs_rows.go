@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
@@ -56,10 +58,10 @@ func scanJob(row statement.Row, more ...any) (*jobRow, error) {
 const updateJobs = `UPDATE jobs AS j SET state = u.state, run = u.run, completed = u.completed, failed = u.failed, cancelled = u.cancelled, ends = u.ends,
 	gone = u.gone, started_at = u.started_at, completed_at = u.completed_at, expires_at = u.expires_at, forgotten_at = u.forgotten_at, due_at = u.due_at,
 	run_at = u.run_at, deadline = u.deadline
-	FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::boolean[], $9::bigint[], $10::bigint[], $11::bigint[],
+	FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::boolean[], $9::bigint[], $10::bigint[], $11::bigint[],
 	$12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])
 	AS u(id, state, run, completed, failed, cancelled, ends, gone, started_at, completed_at, expires_at, forgotten_at, due_at, run_at, deadline)
-	WHERE j.id = u.id::uuid`
+	WHERE j.id = u.id`
 
 // writeJobs writes what can change of jobs that are locked.
 func writeJobs(b *pgx.Batch, rows ...*jobRow) {
@@ -72,7 +74,7 @@ func writeJobs(b *pgx.Batch, rows ...*jobRow) {
 	at := func(of func(r *jobRow) time.Time) []*int64 {
 		return column(rows, func(r *jobRow) *int64 { return when(of(r)) })
 	}
-	b.Queue(updateJobs, column(rows, func(r *jobRow) string { return string(r.ID) }), column(rows, func(r *jobRow) string { return string(r.State) }),
+	b.Queue(updateJobs, uuids(column(rows, func(r *jobRow) string { return string(r.ID) })), column(rows, func(r *jobRow) string { return string(r.State) }),
 		number(func(r *jobRow) int { return r.Run }), number(func(r *jobRow) int { return r.Progress.Completed }), number(func(r *jobRow) int { return r.Progress.Failed }),
 		number(func(r *jobRow) int { return r.Progress.Cancelled }), number(func(r *jobRow) int { return r.ends }), column(rows, func(r *jobRow) bool { return r.Gone }),
 		at(func(r *jobRow) time.Time { return r.StartedAt }), at(func(r *jobRow) time.Time { return r.CompletedAt }), at(func(r *jobRow) time.Time { return r.ExpiresAt }),
@@ -108,16 +110,16 @@ type itemRow struct {
 
 const updateItems = `UPDATE job_items AS i SET state = u.state, attempt = u.attempt, tries = u.tries, run_at = coalesce(u.run_at, i.run_at), ended_at = u.ended_at,
 	seq = u.seq, result = u.result, lease_until = NULL, token = NULL
-	FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[], $8::int[], $9::bytea[])
+	FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[], $8::int[], $9::bytea[])
 	AS u(job, n, state, attempt, tries, run_at, ended_at, seq, result)
-	WHERE i.job = u.job::uuid AND i.n = u.n`
+	WHERE i.job = u.job AND i.n = u.n`
 
 // writeItems writes what became of items that are locked.
 func writeItems(b *pgx.Batch, rows []*itemRow) {
 	if len(rows) == 0 {
 		return
 	}
-	b.Queue(updateItems, column(rows, func(r *itemRow) string { return r.job }), column(rows, func(r *itemRow) int32 { return int32(r.n) }),
+	b.Queue(updateItems, uuids(column(rows, func(r *itemRow) string { return r.job })), column(rows, func(r *itemRow) int32 { return int32(r.n) }),
 		column(rows, func(r *itemRow) string { return string(r.state) }), column(rows, func(r *itemRow) int32 { return int32(r.attempt) }),
 		column(rows, func(r *itemRow) *string { return r.tries }), column(rows, func(r *itemRow) *int64 { return r.runAt }),
 		column(rows, func(r *itemRow) *int64 { return r.ended }), column(rows, func(r *itemRow) *int32 { return r.seq }),
@@ -186,6 +188,14 @@ func scanItem(id job.ID, row statement.Row) (job.Item, error) {
 	var err error
 	it.Tries, err = readTries(tries)
 	return it, err
+}
+
+// uuids gives ids as the server keeps them; it takes several times as long to read them from texts. An id that is none is null, which is nobody's.
+func uuids(ids []string) []pgtype.UUID {
+	return column(ids, func(id string) pgtype.UUID {
+		u, err := uuid.Parse(id)
+		return pgtype.UUID{Bytes: u, Valid: err == nil}
+	})
 }
 
 // sortedIDs gives ids in the order that jobs are locked in, each once.

@@ -40,37 +40,45 @@ func (j *Jobs) Submit(ctx context.Context, list []job.Submission) (out []job.Sub
 	return out, nil
 }
 
-// submitPlain keeps jobs without idempotency keys.
+// submitPlain keeps jobs without idempotency keys. Of those that were sent before, because their first answer was lost, it gives what is there.
 func (j *Jobs) submitPlain(ctx context.Context, list []job.Submission) (out []job.Submitted, err error) {
-	var i *insertion
 	err = j.db.steady(ctx, "job_submit", func(b *pgx.Batch) {
 		out = make([]job.Submitted, len(list))
-		i = newInsertion(list, out, nil)
-		b.Queue(insertJobs, j.insertArgs(i)...).Query(i.read)
+		in := newInsertion(list, out, nil)
+		b.Queue(newJobs, j.insertArgs(in)...).Query(in.read)
 	})
-	if err != nil || len(i.places) == 0 {
+	if !isConflict(err) {
 		return out, err
 	}
-	err = j.db.tx(ctx, "job_submit", func(ctx context.Context, tx pgx.Tx) error { return i.repeated(ctx, tx) })
+	err = j.db.tx(ctx, "job_submit_again", func(ctx context.Context, tx pgx.Tx) error {
+		out = make([]job.Submitted, len(list))
+		return j.insert(ctx, tx, list, out, nil)
+	})
 	return out, err
 }
 
-// insertJobs writes jobs and items; what it does not give was there.
-const insertJobs = `WITH sent AS (
-	SELECT s.*, clock.now, coalesce(s.run_at, clock.now) AS begins FROM unnest($3::text[], $4::text[], $5::text[], $6::smallint[], $7::smallint[], $8::boolean[],
+const (
+	// sentJobs are jobs as they were sent.
+	sentJobs = `WITH sent AS (
+	SELECT s.*, clock.now, coalesce(s.run_at, clock.now) AS begins FROM unnest($3::uuid[], $4::text[], $5::text[], $6::smallint[], $7::smallint[], $8::boolean[],
 		$9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::bytea[], $17::int[])
 		AS s(id, team, key, priority, urgency, batch, run_at, deadline, trace, endpoint, url, secret, metadata, request, total),
 		(SELECT ` + theTime + ` AS now) AS clock
 ), kept AS (
 	INSERT INTO jobs (id, team, key, priority, urgency, batch, run_at, deadline, due_at, trace, endpoint, url, secret, metadata, request, total, run, state, created_at)
-	SELECT id::uuid, team, key, priority, urgency, batch, begins, coalesce(deadline, begins + $2::bigint), coalesce(deadline, begins + $2::bigint), trace, endpoint,
-		url, secret, metadata, request, total, 1, 'pending', now FROM sent
-	ON CONFLICT (id) DO NOTHING RETURNING id, team, priority, run_at, created_at
+	SELECT id, team, key, priority, urgency, batch, begins, coalesce(deadline, begins + $2::bigint), coalesce(deadline, begins + $2::bigint), trace, endpoint,
+		url, secret, metadata, request, total, 1, 'pending', now FROM sent`
+	sentItems = ` RETURNING id, team, priority, run_at, created_at
 ), items AS (
 	INSERT INTO job_items (job, n, team, priority, run_at, state, name, request)
 	SELECT k.id, i.n, k.team, k.priority, k.run_at, 'pending', i.name, i.request
-	FROM unnest($18::text[], $19::int[], $20::text[], $21::bytea[]) AS i(job, n, name, request) JOIN kept AS k ON k.id = i.job::uuid
+	FROM unnest($18::uuid[], $19::int[], $20::text[], $21::bytea[]) AS i(job, n, name, request) JOIN kept AS k ON k.id = i.job
 ) SELECT id::text, created_at FROM kept`
+	// insertJobs writes jobs and items; what it does not give was there.
+	insertJobs = sentJobs + ` ON CONFLICT (id) DO NOTHING` + sentItems
+	// newJobs is insertJobs where none was there, which is nearly always so: it fails otherwise. To look for each first made it a fifth dearer (measured 2026-11).
+	newJobs = sentJobs + sentItems
+)
 
 // insertion is a run of insertJobs.
 type insertion struct {
@@ -185,14 +193,14 @@ func submissionColumns(list []*job.Submission) []any {
 		}
 	}
 	return []any{
-		text(func(s *job.Submission) string { return string(s.Job.ID) }), text(func(s *job.Submission) string { return string(s.Job.Team) }),
+		uuids(text(func(s *job.Submission) string { return string(s.Job.ID) })), text(func(s *job.Submission) string { return string(s.Job.Team) }),
 		text(func(s *job.Submission) string { return string(s.Job.Key) }), column(list, func(s *job.Submission) int16 { return int16(s.Job.Priority) }),
 		column(list, func(s *job.Submission) int16 { return int16(s.Job.Urgency) }), column(list, func(s *job.Submission) bool { return s.Job.Batch }),
 		at(func(s *job.Submission) time.Time { return s.Job.RunAt }), at(func(s *job.Submission) time.Time { return s.Job.Deadline }),
 		text(func(s *job.Submission) string { return s.Job.Trace }), text(func(s *job.Submission) string { return s.Job.Webhook.Endpoint }),
 		text(func(s *job.Submission) string { return s.Job.Webhook.URL }), text(func(s *job.Submission) string { return s.Job.Webhook.Secret }),
 		column(list, func(s *job.Submission) []byte { return s.Job.Metadata }), column(list, func(s *job.Submission) []byte { return s.Job.Request }),
-		column(list, func(s *job.Submission) int32 { return int32(len(s.Items)) }), jobs, numbers, names, requests,
+		column(list, func(s *job.Submission) int32 { return int32(len(s.Items)) }), uuids(jobs), numbers, names, requests,
 	}
 }
 
