@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -41,8 +42,8 @@ func main() {
 	flag.IntVar(&b.count, "count", 3000, "jobs of one measurement")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; the tables have medians and spreads")
 	flag.StringVar(&b.only, "only", "jobs,latency,scaling,hits", "which `parts` to run")
-	flag.StringVar(&b.filter, "subjects", "", "measure only subjects with this `text` in their names")
-	flag.StringVar(&b.profiles, "profiles", "", "`folder` that processor profiles of promptd go to")
+	flag.StringVar(&b.filter, "subjects", "", "measure only subjects whose names match this `pattern`")
+	flag.StringVar(&b.profiles, "profiles", "", "`folder` that profiles and metrics of promptd go to")
 	flag.StringVar(&b.out, "out", "", "`file` that the report is written to as well")
 	flag.Parse()
 	b.urls.postgres, b.urls.redis, b.urls.rabbitmq = os.Getenv("TEST_POSTGRES_URL"), os.Getenv("TEST_REDIS_URL"), os.Getenv("TEST_AMQP_URL")
@@ -137,9 +138,13 @@ func (b *bench) compare(ctx context.Context, r *report) error {
 		}
 		r.subjects = append(r.subjects, b.celery(solo()))
 	}
+	wanted, err := regexp.Compile(b.filter)
+	if err != nil {
+		return fmt.Errorf("-subjects: %w", err)
+	}
 	for round := range b.rounds {
 		for _, s := range r.subjects {
-			if !strings.Contains(s.name, b.filter) {
+			if !wanted.MatchString(s.name) {
 				continue
 			}
 			f, err := s.measure(ctx)

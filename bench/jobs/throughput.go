@@ -69,7 +69,7 @@ func (b *bench) jobs(s setup, items int) *subject {
 		if err := errors.Join(give(max(warm, items)), c.drained(ctx)); err != nil {
 			return f, err
 		}
-		profiled := b.profile(ctx, in)
+		profiled := b.profile(ctx, in, name)
 		f.jobs = b.count / items * items
 		before, client, begun := in.counted.usage(), own(), time.Now()
 		if err := give(b.count); err != nil {
@@ -84,18 +84,23 @@ func (b *bench) jobs(s setup, items int) *subject {
 	}}
 }
 
-// profile takes a profile of an installation's first process meanwhile, where one is wanted.
-func (b *bench) profile(ctx context.Context, in *installation) (wait func() error) {
+// profile takes a profile of an installation's first process meanwhile, and its metrics behind it, where they are wanted; name is the subject's.
+func (b *bench) profile(ctx context.Context, in *installation, name string) (wait func() error) {
 	if b.profiles == "" || len(in.admin) == 0 {
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
-	go func() { done <- fetch(ctx, in, filepath.Join(b.profiles, in.name+".pprof")) }()
-	return func() error { return <-done }
+	go func() {
+		done <- fetch(ctx, in, "/debug/pprof/profile?seconds=10", filepath.Join(b.profiles, name+".pprof"))
+	}()
+	return func() error {
+		return errors.Join(<-done, fetch(ctx, in, "/metrics", filepath.Join(b.profiles, name+".metrics")), fetch(ctx, in, "/debug/pprof/allocs", filepath.Join(b.profiles, name+".allocs")))
+	}
 }
 
-func fetch(ctx context.Context, in *installation, name string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+in.admin+"/debug/pprof/profile?seconds=10", http.NoBody)
+// fetch keeps what the admin listener has at a path.
+func fetch(ctx context.Context, in *installation, path, name string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+in.admin+path, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -105,7 +110,7 @@ func fetch(ctx context.Context, in *installation, name string) error {
 	}
 	defer got.Body.Close() //nolint:errcheck // It was read.
 	if got.StatusCode != http.StatusOK {
-		return fmt.Errorf("a profile: status %d", got.StatusCode)
+		return fmt.Errorf("%s: status %d", path, got.StatusCode)
 	}
 	f, err := os.Create(name)
 	if err != nil {
