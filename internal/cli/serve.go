@@ -73,6 +73,7 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	s.greet(program, loaded)
+	defer collectLess()()
 	ctx, end := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
 	reloading.Go(func() { reloadOnSignal(ctx, program) })
