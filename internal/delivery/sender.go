@@ -32,6 +32,8 @@ const (
 	// mostLanes is how many lanes are looked at together, mostLooks how often in one round where none of them can be served.
 	mostLanes = 256
 	mostLooks = 40
+	// breath is the least time between a look that found nothing and the next one, whoever wakes the sender: it is woken by the end of every job, and most are told to nobody.
+	breath = 50 * time.Millisecond
 	// storeLimit bounds a call of the store.
 	storeLimit = 10 * time.Second
 	// drainLimit is how long what is under way may go on when the sender ends.
@@ -136,7 +138,7 @@ func (s *Sender) Run(ctx context.Context) error {
 
 	poll := time.NewTimer(0)
 	defer poll.Stop()
-	hungry := true
+	hungry, looked := true, time.Time{}
 	for ctx.Err() == nil {
 		freed := s.freed
 		if !hungry {
@@ -147,14 +149,33 @@ func (s *Sender) Run(ctx context.Context) error {
 			s.drain()
 			return nil
 		case <-s.wake:
+			if !hungry && !breathe(ctx, breath-time.Since(looked)) {
+				continue
+			}
 		case <-freed:
 		case <-poll.C:
 		}
+		looked = time.Now()
 		hungry = s.round(ctx)
 		poll.Reset(s.cfg.Poll)
 	}
 	s.drain()
 	return nil
+}
+
+// breathe waits; false where the context ended first.
+func breathe(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // every calls f again and again until the context ends.
