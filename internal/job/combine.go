@@ -15,11 +15,14 @@ type Combiner[In, Out any] struct {
 	call func(context.Context, []In) ([]Out, error)
 	cfg  CombinerConfig[In]
 
-	// mu guards busy, which says that a call is under way, the line behind it, the stages of who stands in it, and how many the last call was of.
-	mu   sync.Mutex
-	busy bool
-	line []*seat[In, Out]
-	last int
+	// mu guards busy, which says that a call is under way, the line behind it, the stages of who stands in it, how many the last call was of, when it ended, and how many
+	// calls in succession began soon after the one before.
+	mu     sync.Mutex
+	busy   bool
+	line   []*seat[In, Out]
+	last   int
+	ended  time.Time
+	streak int
 }
 
 // CombinerConfig bounds what goes together.
@@ -31,6 +34,9 @@ type CombinerConfig[In any] struct {
 	// Gather is how long a call waits for company where the one before it had some: under load a transaction then carries many parts in place of a few, which costs each
 	// of them less than it saves the rest. 0 means that no call waits.
 	Gather time.Duration
+	// Brisk is for parts that seldom come at the very same time and often shortly after each other: a call waits for company as well after many in succession of which each
+	// began within Brisk of the end of the one before. 0 means that none does.
+	Brisk time.Duration
 	// Timeout bounds a call: it goes on when those it was begun for have gone.
 	Timeout time.Duration
 }
@@ -137,15 +143,22 @@ func (c *Combiner[In, Out]) next() {
 	s.told <- struct{}{}
 }
 
+// brisk is how many calls in succession make it likely that another part comes soon; one job alone makes three: it is submitted, claimed and finished.
+const brisk = 6
+
 // gather waits for company, where a call is likely to get some and does not have as much already as the last.
 func (c *Combiner[In, Out]) gather() {
 	if c.cfg.Gather <= 0 {
 		return
 	}
 	c.mu.Lock()
-	alone := c.last < 2 || 1+len(c.line) >= c.last
+	if c.streak++; time.Since(c.ended) > c.cfg.Brisk {
+		c.streak = 0
+	}
+	likely := c.last > 1 || c.streak >= brisk
+	enough := 1+len(c.line) >= max(c.last, 2)
 	c.mu.Unlock()
-	if !alone {
+	if likely && !enough {
 		time.Sleep(c.cfg.Gather)
 	}
 }
@@ -190,6 +203,7 @@ func (c *Combiner[In, Out]) lead(ctx context.Context, leader *seat[In, Out]) {
 func (c *Combiner[In, Out]) land(ride []*seat[In, Out], outs []Out, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ended = time.Now()
 	for i, s := range ride {
 		if s.err = err; err == nil {
 			s.out = outs[i]

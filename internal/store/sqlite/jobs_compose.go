@@ -13,8 +13,9 @@ import (
 // tell of.
 func (t *jobTx) compose(ctx context.Context, r *jobRow) error {
 	m := delivery.JobMessage(r.Team, string(r.ID), delivery.Event(r.State.Event()), r.Run, r.CompletedAt)
-	var wanted bool
-	if err := t.tx.QueryRowContext(ctx, sqltext.Uncomposed, string(m.ID)).Scan(&wanted); err != nil || !wanted {
+	wanted := false
+	_, err := t.one(ctx, func(row []driver.Value) { wanted = whole(row[0]) != 0 }, sqltext.Uncomposed, string(m.ID))
+	if err != nil || !wanted {
 		return err
 	}
 	var only *job.Item
@@ -29,6 +30,6 @@ func (t *jobTx) compose(ctx context.Context, r *jobRow) error {
 			return err
 		}
 	}
-	_, err := t.tx.ExecContext(ctx, sqltext.ComposeThem, string(m.ID), delivery.Envelope(m.Event, m.At, r.Append(nil, only)))
+	_, err = t.exec(ctx, sqltext.ComposeThem, string(m.ID), delivery.Envelope(m.Event, m.At, r.Append(nil, only)))
 	return err
 }

@@ -5,14 +5,17 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+
+	"github.com/promptd/promptd/internal/job"
 )
 
 // JobPlans gives SQLite's plans of the statements that run for every item, by what they are for.
 func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 	plans := map[string]string{}
 	for what, query := range map[string]string{
-		"the next team": teamAfter, "the first team": firstTeam, "what is due of a team": dueItems, "take": takeItem, "a text": readText, "begin": beginJob,
-		"renew": renewLease, "park": parkItem, "a job by number": jobByNum, "a job by id": briefByID, "end": endHeld, "give back": releaseHeld, "who has an item": readHeld,
+		"the next team": looksOf(job.Normal).teamAfter, "the first team": looksOf(job.Normal).firstTeam, "what is due of a team": looksOf(job.Normal).dueItems, "take": some(these(takeItems)), "what a batch shares": sharedRequest, "begin": some(these(beginJobs)),
+		"renew": renewLease, "park": parkItem, "a job by number": jobByNum, "jobs by id": some(these(jobsByID)), "end": some(block{endItemsHead, twoRow, endItemsTail, 2}), "give back": releaseHeld, "who has items": some(these(heldItems)),
+		"end jobs": some(these(endJobs)), "end jobs and look later": some(these(endJobsDue)), "the last job": lastJob, "items that are there": anyItem,
 		"endpoints": anyEndpoint, "lost leases": lapsedItems, "due jobs": dueJobs, "an idempotency key": findKey, "old idempotency keys": forgetKeys,
 		"rested uploads": restedUploads, "items by number": itemsByNumber, "items by end": itemsByEnd, "cancel": cancelItems, "a job within reach": briefJob + theJob,
 	} {
@@ -24,6 +27,9 @@ func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 	}
 	return plans, nil
 }
+
+// some is a block for several rows.
+func some(b block) string { return b.text(blockRows) }
 
 func explainQuery(ctx context.Context, db *sql.DB, query string) (string, error) {
 	args := make([]any, max(strings.Count(query, "?"), strings.Count(query, "$")))

@@ -167,7 +167,10 @@ func (j *Jobs) items(ctx context.Context, r *jobRow, query string, args []any) (
 	list := []job.Item{}
 	err := j.values(ctx, "job_items", query, args, func(row []driver.Value) error {
 		it, err := readItem(r.ID, row)
-		it.Name, it.Request, it.Result = words(row[7]), blob(row[8]), blob(row[9])
+		it.Request, it.Result = blob(row[8]), blob(row[9])
+		if it.Name = words(row[7]); row[7] == nil && !r.Gone {
+			it.Name = nameOf(it.N)
+		}
 		list = append(list, it)
 		return err
 	})

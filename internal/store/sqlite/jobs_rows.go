@@ -33,6 +33,8 @@ type jobRow struct {
 	due time.Time
 	// changed says that it is to be written.
 	changed bool
+	// seen says that a claim has looked at it.
+	seen bool
 }
 
 const (
@@ -46,8 +48,6 @@ const (
 	jobByNum   = wholeJob + `WHERE j.num = ?`
 	briefByNum = briefJob + `WHERE j.num = ?`
 	jobByID    = wholeJob + `WHERE j.id = ?`
-	// A job that is still being sent is not there for anybody but its upload.
-	briefByID = briefJob + `WHERE j.id = ? AND j.state <> 'uploading'`
 )
 
 // readJob reads jobColumns, detailColumns and the request, as far as the row goes.

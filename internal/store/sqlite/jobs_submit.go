@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"strconv"
 
 	"github.com/promptd/promptd/internal/job"
 )
@@ -18,9 +19,19 @@ func (j *Jobs) Submit(ctx context.Context, list []job.Submission) (out []job.Sub
 	}
 	err = j.tx(ctx, "job_submit", func(ctx context.Context, t *jobTx) error {
 		out = make([]job.Submitted, len(list))
-		for i := range list {
-			if out[i], err = t.submit(ctx, &list[i]); err != nil {
+		for i := 0; i < len(list); {
+			plain := i
+			for plain < len(list) && list[plain].Idempotency == "" {
+				plain++
+			}
+			if err := t.submitPlain(ctx, list[i:plain], out[i:plain]); err != nil {
 				return err
+			}
+			if i = plain; i < len(list) {
+				if out[i], err = t.submit(ctx, &list[i]); err != nil {
+					return err
+				}
+				i++
 			}
 		}
 		return nil
@@ -58,6 +69,107 @@ func (t *jobTx) submit(ctx context.Context, s *job.Submission) (job.Submitted, e
 		}
 	}
 	return job.Submitted{Job: r.Job}, nil
+}
+
+const (
+	lastJob     = `SELECT max(num) FROM jobs`
+	dropBehind  = `DELETE FROM jobs WHERE num > ?`
+	jobsHead    = `INSERT INTO jobs (num, id, team, state, priority, batch, run, total, completed, failed, cancelled, ends, gone, created_at, due_at) VALUES `
+	jobsRow     = `(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?, ?)`
+	jobsTail    = ` ON CONFLICT (id) DO NOTHING`
+	detailsHead = `INSERT INTO job_details (num, key, urgency, run_at, deadline, trace, endpoint, url, secret, metadata, request) VALUES `
+	detailsRow  = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	itemsHead   = `INSERT INTO job_items (item, team, priority, state, run_at, attempt) VALUES `
+	itemsRow    = `(?, ?, ?, ?, ?, 0)`
+	textsHead   = `INSERT INTO job_texts (item, name, request) VALUES `
+	textsRow    = `(?, ?, ?)`
+	// The parameters of a row of these.
+	jobsWidth, detailsWidth, itemsWidth, textsWidth = 10, 11, 5, 3
+)
+
+// submitPlain keeps jobs without idempotency keys, those of all in the same statements.
+func (t *jobTx) submitPlain(ctx context.Context, list []job.Submission, out []job.Submitted) error {
+	var last int64
+	if len(list) > 0 {
+		if _, err := t.one(ctx, func(row []driver.Value) { last = whole(row[0]) }, lastJob); err != nil {
+			return err
+		}
+	}
+	rows := make([]jobRow, len(list))
+	heads, details := make([]driver.Value, 0, jobsWidth*len(list)), make([]driver.Value, 0, detailsWidth*len(list))
+	var items newItems
+	for i := range list {
+		r := &rows[i]
+		r.Job, r.num = list[i].Kept(t.now), last+1+int64(i)
+		r.due = r.Deadline
+		out[i] = job.Submitted{Job: r.Job}
+		heads = append(append(heads, r.num), headOf(r)...)
+		details = append(details, detailsOf(r)...)
+		for n := range list[i].Items {
+			items.add(r, n, &list[i].Items[n], job.ItemPending)
+		}
+	}
+	changed, err := t.execRows(ctx, block{jobsHead, jobsRow, jobsTail, jobsWidth}, nil, heads)
+	if err != nil {
+		return err
+	}
+	if changed < int64(len(list)) {
+		return t.submitEach(ctx, last, list, out)
+	}
+	if _, err := t.execRows(ctx, block{detailsHead, detailsRow, "", detailsWidth}, nil, details); err != nil {
+		return err
+	}
+	return t.insertItems(ctx, &items)
+}
+
+// submitEach keeps jobs of which some are there already, because the answers to whoever sent them first were lost. What was inserted behind the last job goes again.
+func (t *jobTx) submitEach(ctx context.Context, last int64, list []job.Submission, out []job.Submitted) (err error) {
+	if _, err := t.exec(ctx, dropBehind, last); err != nil {
+		return err
+	}
+	for i := range list {
+		if out[i], err = t.submit(ctx, &list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// headOf are the parameters of a new job, behind its number; detailsOf are those of its details.
+func headOf(r *jobRow) []driver.Value {
+	return []driver.Value{
+		string(r.ID), string(r.Team), string(r.State), int64(r.Priority), flag(r.Batch), int64(r.Run), int64(r.Progress.Total), r.CreatedAt.UnixMicro(), instant(r.due),
+	}
+}
+
+func detailsOf(r *jobRow) []driver.Value {
+	return []driver.Value{
+		r.num, string(r.Key), int64(r.Urgency), r.RunAt.UnixMicro(), r.Deadline.UnixMicro(), r.Trace, r.Webhook.Endpoint, r.Webhook.URL, r.Webhook.Secret,
+		bytesOrNull(r.Metadata), bytesOrNull(r.Request),
+	}
+}
+
+// newItems are the parameters of new items and of their texts.
+type newItems struct{ items, texts []driver.Value }
+
+func (x *newItems) add(r *jobRow, n int, it *job.Item, state job.ItemState) {
+	item := itemOf(r.num, n)
+	x.items = append(x.items, item, string(r.Team), int64(r.Priority), string(state), r.RunAt.UnixMicro())
+	if it.Name != nameOf(n) || it.Request != nil {
+		x.texts = append(x.texts, item, it.Name, bytesOrNull(it.Request))
+	}
+}
+
+// nameOf is the name of an item without texts: its number, as the only item of a job that is no batch has it.
+func nameOf(n int) string { return strconv.Itoa(n) }
+
+// insertItems writes items of which none is there.
+func (t *jobTx) insertItems(ctx context.Context, x *newItems) error {
+	if _, err := t.execRows(ctx, block{itemsHead, itemsRow, "", itemsWidth}, nil, x.items); err != nil {
+		return err
+	}
+	_, err := t.execRows(ctx, block{textsHead, textsRow, "", textsWidth}, nil, x.texts)
+	return err
 }
 
 // firstJob is the job that an idempotency key was used for.
@@ -104,18 +216,12 @@ func (t *jobTx) claimKey(ctx context.Context, r *jobRow, name string, hash [32]b
 	return err
 }
 
-const (
-	insertJob = `INSERT INTO jobs (id, team, state, priority, batch, run, total, completed, failed, cancelled, ends, gone, created_at, due_at)
+const insertJob = `INSERT INTO jobs (id, team, state, priority, batch, run, total, completed, failed, cancelled, ends, gone, created_at, due_at)
 	VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?, ?) ON CONFLICT (id) DO NOTHING`
-	insertDetails = `INSERT INTO job_details (num, key, urgency, run_at, deadline, trace, endpoint, url, secret, metadata, request)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-)
 
 // insertJob writes a new job and notes its number. One of the same id that is there already is given: a repeated submit, whose first answer was lost.
 func (t *jobTx) insertJob(ctx context.Context, r *jobRow) (there *jobRow, err error) {
-	done, err := t.run(ctx, insertJob, []driver.Value{
-		string(r.ID), string(r.Team), string(r.State), int64(r.Priority), flag(r.Batch), int64(r.Run), int64(r.Progress.Total), r.CreatedAt.UnixMicro(), instant(r.due),
-	})
+	done, err := t.run(ctx, insertJob, headOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +239,7 @@ func (t *jobTx) insertJob(ctx context.Context, r *jobRow) (there *jobRow, err er
 	if r.num, err = done.LastInsertId(); err != nil {
 		return nil, err
 	}
-	_, err = t.exec(ctx, insertDetails, r.num, string(r.Key), int64(r.Urgency), r.RunAt.UnixMicro(), r.Deadline.UnixMicro(), r.Trace, r.Webhook.Endpoint, r.Webhook.URL,
-		r.Webhook.Secret, bytesOrNull(r.Metadata), bytesOrNull(r.Request))
+	_, err = t.exec(ctx, detailsHead+detailsRow, detailsOf(r)...)
 	return nil, err
 }
 
@@ -147,7 +252,7 @@ const (
 func (t *jobTx) insertItem(ctx context.Context, r *jobRow, n int, it *job.Item, state job.ItemState) error {
 	item := itemOf(r.num, n)
 	changed, err := t.exec(ctx, insertItem, item, string(r.Team), int64(r.Priority), string(state), r.RunAt.UnixMicro())
-	if err != nil || changed == 0 || it.Name == "" && it.Request == nil {
+	if err != nil || changed == 0 || it.Name == nameOf(n) && it.Request == nil {
 		return err
 	}
 	_, err = t.exec(ctx, insertText, item, it.Name, bytesOrNull(it.Request))

@@ -17,6 +17,9 @@ func TestJobsAreFoundByIndexes(t *testing.T) {
 	for what, plan := range plans {
 		for line := range strings.Lines(plan) {
 			ordersItsOwn := what == "cancel" && strings.Contains(line, "SCAN") && !strings.Contains(line, "job_items")
+			if strings.HasSuffix(strings.TrimSpace(line), "-ROW VALUES CLAUSE") { // These are the statement's own parameters.
+				continue
+			}
 			if (strings.Contains(line, "SCAN") || strings.Contains(line, "TEMP B-TREE")) && !ordersItsOwn {
 				t.Errorf("%s: the plan has %q:\n%s", what, strings.TrimSpace(line), plan)
 			}

@@ -62,10 +62,8 @@ func (j *Jobs) Append(ctx context.Context, id job.ID, items []job.Item) error {
 		if err != nil {
 			return err
 		}
-		for i := range items {
-			if err := t.insertItem(ctx, r, items[i].N, &items[i], uploading); err != nil {
-				return err
-			}
+		if err := t.appendItems(ctx, r, items); err != nil {
+			return err
 		}
 		changed, err := t.exec(ctx, touchUpload, t.now.UnixMicro(), r.num)
 		if err == nil && changed == 0 { // Reap has begun to delete it.
@@ -73,6 +71,35 @@ func (j *Jobs) Append(ctx context.Context, id job.ID, items []job.Item) error {
 		}
 		return err
 	})
+}
+
+const anyItem = `SELECT 1 FROM job_items WHERE item >= ? AND item <= ? LIMIT 1`
+
+// appendItems writes items of an upload that are not there.
+func (t *jobTx) appendItems(ctx context.Context, r *jobRow, items []job.Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	var fresh newItems
+	first, last := items[0].N, items[0].N
+	seen := make(map[int]bool, len(items))
+	for i := range items {
+		fresh.add(r, items[i].N, &items[i], uploading)
+		first, last, seen[items[i].N] = min(first, items[i].N), max(last, items[i].N), true
+	}
+	some, err := t.one(ctx, func([]driver.Value) {}, anyItem, itemOf(r.num, first), itemOf(r.num, last))
+	if err != nil {
+		return err
+	}
+	if !some && len(seen) == len(items) {
+		return t.insertItems(ctx, &fresh)
+	}
+	for i := range items { // They are sent once more, or some of them are.
+		if err := t.insertItem(ctx, r, items[i].N, &items[i], uploading); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Seal makes an upload a job.

@@ -71,6 +71,7 @@ func (db *DB) openParts(ctx context.Context) (ready bool, err error) {
 	if db.main, err = openFile(ctx, filepath.Join(db.opts.Dir, mainFile), durable, db.opts.Observe); err != nil {
 		return false, err
 	}
+	db.jobs = newJobs(db.main, db.opts.Now)
 	history, err := openFile(ctx, filepath.Join(db.opts.Dir, historyFile), crashSafe, db.opts.Observe)
 	if err != nil {
 		return false, err

@@ -47,6 +47,7 @@ type DB struct {
 	serving *dirLock
 	using   *dirLock
 	main    *file
+	jobs    *Jobs
 	history *History
 }
 
