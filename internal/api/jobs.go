@@ -57,9 +57,11 @@ func (s *Server) submitBody(c *call, order job.Order) (job.Receipt, error) {
 	if err != nil {
 		return job.Receipt{}, err
 	}
-	sum := c.summed()
-	sum.Write(raw)
-	sum.Sum(order.Hash[:0])
+	if order.Idempotency != "" { // Nothing else asks for it.
+		sum := c.summed()
+		sum.Write(raw)
+		sum.Sum(order.Hash[:0])
+	}
 	return s.deps.Jobs.Submit(c.r.Context(), order, draft)
 }
 

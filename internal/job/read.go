@@ -19,6 +19,8 @@ const (
 	MostMetadata = 16 << 10
 	// MostAhead is how far ahead of now run_at, and of run_at the deadline, may lie.
 	MostAhead = 30 * 24 * time.Hour
+	// usualRequest is room for what most requests are, in bytes of JSON.
+	usualRequest = 1 << 10
 	// mostFaults bounds the faults that one answer names: those of twenty items are enough to see what is wrong.
 	mostFaults = 20
 )
@@ -62,7 +64,7 @@ func ReadSubmission(v value.Value, d prompt.Defaults, now time.Time) (*Draft, er
 		}
 		return draft, draft.readBatch(rest, d)
 	}
-	draft.Job.Request = rest.Append(nil)
+	draft.Job.Request = rest.Append(make([]byte, 0, usualRequest))
 	item := draftItem{sent: rest}
 	if item.read.Prompt, err = prompt.Read(rest, d); err != nil {
 		return nil, err

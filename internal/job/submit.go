@@ -105,7 +105,9 @@ func (s *Service) examine(ctx context.Context, who *key.Caller, d *Draft, sub *S
 		if err != nil {
 			return err
 		}
-		sub.Job.Request = pin(only.sent, &only.read.Prompt, pinned).Append(nil)
+		if pins(&only.read.Prompt, pinned) { // Otherwise it is as it was read.
+			sub.Job.Request = pin(only.sent, &only.read.Prompt, pinned).Append(make([]byte, 0, usualRequest))
+		}
 		sub.Items = []Item{{Job: sub.Job.ID, Name: "0", State: ItemPending}}
 		return nil
 	}
@@ -140,13 +142,24 @@ func (s *Service) item(ctx context.Context, who *key.Caller, id ID, n int, d *dr
 // pin puts the versions that a request's references name now in their place: what is published meanwhile changes nothing of what was accepted. A reference that an
 // item shares with others is pinned in the item, and so is that to the schema which is bound to its template.
 func pin(sent value.Value, q *prompt.Prompt, p pipeline.Pinned) value.Value {
-	if q.Template != nil && q.Template.Ref != p.Template {
+	if pinsTemplate(q, p) {
 		sent = sent.With("template", value.String(p.Template))
 	}
-	if p.Schema != "" && q.SchemaRef != p.Schema {
+	if pinsSchema(q, p) {
 		sent = sent.With("schema", value.String(p.Schema))
 	}
 	return sent
+}
+
+// pins says whether pin changes anything.
+func pins(q *prompt.Prompt, p pipeline.Pinned) bool { return pinsTemplate(q, p) || pinsSchema(q, p) }
+
+func pinsTemplate(q *prompt.Prompt, p pipeline.Pinned) bool {
+	return q.Template != nil && q.Template.Ref != p.Template
+}
+
+func pinsSchema(q *prompt.Prompt, p pipeline.Pinned) bool {
+	return p.Schema != "" && q.SchemaRef != p.Schema
 }
 
 // keep has a submission kept, together with others that come at the same time. One of many items is kept in portions, so that it does not hold others up.

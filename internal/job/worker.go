@@ -62,8 +62,16 @@ type Worker struct {
 	pace   pace
 	// wake has room for one: a second word would say the same.
 	wake chan struct{}
-	// under counts the items under way.
+	// hands are goroutines that have done an item and wait for the next: their stacks have grown to what the work needs, which costs a new one a tenth of it.
+	hands chan handful
+	// under counts the goroutines that do items.
 	under sync.WaitGroup
+}
+
+// handful is an item for a hand, and what is called when it has ended.
+type handful struct {
+	taken
+	ended func()
 }
 
 // NewWorker makes a worker. The finisher's bell tells it of jobs that are over.
@@ -77,7 +85,7 @@ func NewWorker(cfg WorkerConfig) *Worker {
 		cfg.OnError = func(error) {}
 	}
 	w := &Worker{
-		cfg: cfg, slots: make(chan struct{}, cfg.Slots), wake: make(chan struct{}, 1),
+		cfg: cfg, slots: make(chan struct{}, cfg.Slots), wake: make(chan struct{}, 1), hands: make(chan handful),
 		claims: newClaims(cfg.Queue, cfg.Rules.Worker, cfg.Lease, cfg.Meter, cfg.Lease/beats),
 		leases: newLeases(cfg.Queue, cfg.Lease, cfg.Meter.LeaseLost, cfg.OnError),
 	}
@@ -111,6 +119,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	drained := time.AfterFunc(w.cfg.Drain, w.leases.end)
 	defer drained.Stop()
 	taking.Wait()
+	close(w.hands)
 	w.under.Wait()
 	end()
 	beating.Wait()
@@ -130,7 +139,7 @@ func (w *Worker) look(ctx, lasting context.Context) {
 			<-w.slots
 		}
 		for _, t := range list {
-			w.under.Go(func() { w.work(lasting, t) })
+			w.give(lasting, handful{t, func() {}})
 		}
 		switch {
 		case err != nil:
@@ -208,12 +217,27 @@ func (w *Worker) permitted(ctx, lasting context.Context) error {
 		return err
 	}
 	var beside sync.WaitGroup
-	for _, t := range list[1:] {
-		beside.Go(func() { w.work(lasting, t) })
+	beside.Add(len(list))
+	for _, t := range list {
+		w.give(lasting, handful{t, beside.Done})
 	}
-	w.work(lasting, list[0])
 	beside.Wait()
 	return nil
+}
+
+// give gives an item to a hand that waits, or to a new one: there are never more of them than slots. It is not called any more when nobody takes items.
+func (w *Worker) give(ctx context.Context, h handful) {
+	select {
+	case w.hands <- h:
+		return
+	default:
+	}
+	w.under.Go(func() {
+		for more := true; more; h, more = <-w.hands {
+			w.work(ctx, h.taken)
+			h.ended()
+		}
+	})
 }
 
 // work does one item that was taken, and frees its slot.
