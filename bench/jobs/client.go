@@ -52,8 +52,12 @@ func (c *client) ask(ctx context.Context, method, path, kind string, body io.Rea
 // fresh is what jobs say of themselves: their answers come from the provider, and the language of prompts is nobody's concern, as on the other side.
 const fresh = `{"bypass_cache":true,"language_detection":false}`
 
-// numbers makes every prompt another one.
-var numbers atomic.Int64 //nolint:gochecknoglobals // One process, one count.
+// numbers makes every prompt another one, also than those of an earlier run, whose answers may still lie in Redis.
+var numbers = func() *atomic.Int64 { //nolint:gochecknoglobals // One process, one count.
+	var n atomic.Int64
+	n.Store(time.Now().UnixMilli() % 1e10)
+	return &n
+}()
 
 func (c *client) job(ctx context.Context) error {
 	return c.submit(ctx, "application/json", strings.NewReader(body(numbers.Add(1), fresh)))
