@@ -40,6 +40,7 @@ type Reader struct {
 	object  value.Value
 	pointer string
 	known   []string
+	room    [16]string // that known begins in: most objects have fewer fields
 	faults  *[]fault.Entry
 	nested  []*Reader
 }
@@ -84,6 +85,9 @@ func (r *Reader) Value(field string) (value.Value, bool) {
 
 // know notes a field that has a meaning here; a field may be read more than once.
 func (r *Reader) know(field string) {
+	if r.known == nil {
+		r.known = r.room[:0]
+	}
 	if !slices.Contains(r.known, field) {
 		r.known = append(r.known, field)
 	}

@@ -64,6 +64,7 @@ func (c *claims) claim(ctx context.Context, wanted []int) ([][]taken, error) {
 	c.served(list)
 	out := make([][]taken, len(wanted))
 	for i, n := range wanted {
+		out[i] = make([]taken, 0, min(n, len(list)))
 		for ; n > 0 && len(list) > 0; n-- {
 			out[i] = append(out[i], taken{list[0], begun})
 			list = list[1:]

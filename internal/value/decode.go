@@ -61,6 +61,7 @@ func Decode(src []byte, limits Limits) (Value, error) { return DecodeString(stri
 // DecodeString is Decode without a copy: the value shares the text's memory.
 func DecodeString(src string, limits Limits) (Value, error) {
 	d := decoder{src: src, nodes: limits.Nodes, depth: limits.Depth}
+	d.stack = d.room[:0]
 	if d.nodes == 0 {
 		d.nodes = defaultNodes
 	}
@@ -88,6 +89,7 @@ type decoder struct {
 	depth int
 	nodes int
 	stack []Member   // members of the containers being read; copied out when one ends
+	room  [12]Member // that the stack begins in: it lies on the goroutine's
 	lists [][]Member // room for the slices of containers: one allocation serves many
 	path  []string   // filled while an error unwinds, innermost first
 	err   *SyntaxError

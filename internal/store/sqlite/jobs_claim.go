@@ -17,6 +17,7 @@ func (j *Jobs) Claim(ctx context.Context, w job.Want) (work []job.Work, err erro
 	}
 	err = j.tx(ctx, "job_claim", func(ctx context.Context, t *jobTx) error {
 		c := &claim{jobTx: t, want: &w, token: rand.Text(), jobs: map[int64]*jobRow{}, heldUp: map[string]bool{}}
+		c.work, c.taken = make([]job.Work, 0, min(w.Most, usualClaim)), make([]driver.Value, 0, min(w.Most, usualClaim))
 		for _, class := range w.Classes {
 			if err := c.class(ctx, class); err != nil {
 				return err
@@ -30,6 +31,9 @@ func (j *Jobs) Claim(ctx context.Context, w job.Want) (work []job.Work, err erro
 	}
 	return work, nil
 }
+
+// usualClaim is room for what a claim takes at most under load.
+const usualClaim = 64
 
 // claim is a Claim in progress.
 type claim struct {
