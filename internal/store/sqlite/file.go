@@ -67,7 +67,8 @@ func openFile(ctx context.Context, path string, d durability, observe func(strin
 		}
 	}()
 	// A checkpoint copies the pages since the last one in one go: half of the usual 1,000 keeps that near two milliseconds.
-	f.write, err = connect(ctx, path, 1, 1, "journal_mode(WAL)", "synchronous("+string(d)+")", "cache_size(-1024)",
+	// What a savepoint may have to undo is kept in memory, where it was 64 KiB before it went to a file of its own.
+	f.write, err = connect(ctx, path, 1, 1, "journal_mode(WAL)", "synchronous("+string(d)+")", "cache_size(-1024)", "temp_store(MEMORY)",
 		"wal_autocheckpoint(512)", "journal_size_limit(8388608)", "secure_delete(FAST)")
 	if err != nil {
 		return nil, err
