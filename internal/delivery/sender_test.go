@@ -530,3 +530,42 @@ func TestWakeIsQuickerThanTheNextLook(t *testing.T) {
 		s.end()
 	})
 }
+
+// Every end of a job wakes the sender, and most are told to nobody: it must not ask the store each time.
+func TestWakesForNothingAskTheStoreSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, deliverytest.Status(200))
+		var looks atomic.Int64
+		sender := s.run(1, func(c *delivery.SenderConfig) {
+			c.Poll = time.Hour
+			c.Store = countedDue{c.Store, &looks}
+		})
+		for range 1000 {
+			sender.Wake()
+			time.Sleep(time.Millisecond)
+		}
+		if n := looks.Load(); n < 10 || n > 25 {
+			t.Errorf("the store was asked %d times within a second, want some twenty", n)
+		}
+		s.store.Tell(message("acme", 1), inline(hook))
+		sender.Wake()
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		if d := s.only(); d.Status != delivery.Delivered {
+			t.Errorf("among wakes for nothing the delivery is %+v", d)
+		}
+		s.end()
+	})
+}
+
+// countedDue counts looks for what is due.
+type countedDue struct {
+	delivery.Store
+	looks *atomic.Int64
+}
+
+func (c countedDue) Due(ctx context.Context, after delivery.Lane, most int) ([]delivery.Lane, error) {
+	c.looks.Add(1)
+	return c.Store.Due(ctx, after, most)
+}

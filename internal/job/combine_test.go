@@ -249,3 +249,35 @@ func TestAPanicOfACombinedCallReachesItsLeaderAndNobodyHangs(t *testing.T) {
 		}
 	})
 }
+
+// Parts that come shortly after each other, never at the very same time, wait for company once many have done so; the few of one job do not.
+func TestABriskSuccessionGathers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const gather, brisk = 3 * time.Millisecond, 5 * time.Millisecond
+		c := job.NewCombiner(job.CombinerConfig[int]{Most: 64, Gather: gather, Brisk: brisk, Timeout: time.Hour}, func(_ context.Context, in []int) ([]int, error) { return in, nil })
+		waits := func() time.Duration {
+			begun := time.Now()
+			if _, err := c.Do(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+			return time.Since(begun)
+		}
+		for n := range 5 {
+			if took := waits(); took != 0 {
+				t.Errorf("part %d waited for %v, want none to wait yet", n, took)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		for range 2 {
+			waits()
+		}
+		if took := waits(); took != gather {
+			t.Errorf("in a brisk succession a part waited for %v, want %v", took, gather)
+		}
+		time.Sleep(2 * brisk)
+		if took := waits(); took != 0 {
+			t.Errorf("after a pause a part waited for %v, want none", took)
+		}
+	})
+}
