@@ -30,7 +30,7 @@ const (
 	$21::bigint[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[])`
 	// addRequests leaves out those that are there, which costs each of them a look beforehand and a mark afterwards.
 	addRequests = newRequests + ` ON CONFLICT DO NOTHING RETURNING id`
-	addSums = `INSERT INTO usage AS u (team, hour, key, provider, model, schema, requests, passed, cached, coalesced, input_tokens, output_tokens,
+	addSums     = `INSERT INTO usage AS u (team, hour, key, provider, model, schema, requests, passed, cached, coalesced, input_tokens, output_tokens,
 	cached_tokens, cost, unpriced_requests)
 	SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
 	$10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])

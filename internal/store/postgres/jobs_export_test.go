@@ -9,6 +9,7 @@ import (
 
 	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
+	"github.com/promptd/promptd/internal/store/statement"
 )
 
 // JobPlans explains the statements of jobs, as they are planned where there is another way than reading the whole table.
@@ -57,4 +58,16 @@ func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 		return nil
 	})
 	return plans, err
+}
+
+// PlanModes gives how statements are planned, in a steady transaction and behind it.
+func PlanModes(ctx context.Context, db *DB) (inside, after string, err error) {
+	const modes = `SELECT current_setting('plan_cache_mode') || ' ' || current_setting('enable_seqscan')`
+	err = db.steady(ctx, "modes", func(b *pgx.Batch) {
+		b.Queue(modes).QueryRow(func(row pgx.Row) error { return row.Scan(&inside) })
+	})
+	if err == nil {
+		err = db.row(ctx, "modes", modes, nil, func(row statement.Row) error { return row.Scan(&after) })
+	}
+	return inside, after, err
 }
