@@ -15,6 +15,9 @@ import (
 	"github.com/promptd/promptd/internal/job"
 )
 
+// usualReceipt is room for the answer to a submission, in bytes.
+const usualReceipt = 512
+
 // submitJob is POST /v1/jobs: a prompt or a batch that is answered later. The Idempotency-Key is kept with the job and not by the general keeper, in the same
 // transaction: a process that dies behind the commit leaves no second job to be made.
 func (s *Server) submitJob(c *call) error {
@@ -40,7 +43,7 @@ func (s *Server) submitJob(c *call) error {
 	if receipt.Again {
 		h["Idempotent-Replayed"] = []string{"true"}
 	}
-	return c.bytes(http.StatusAccepted, append(receipt.Append(nil), '\n'))
+	return c.bytes(http.StatusAccepted, append(receipt.Append(make([]byte, 0, usualReceipt)), '\n'))
 }
 
 // submitBody takes a job as one JSON object.

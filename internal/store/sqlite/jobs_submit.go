@@ -97,14 +97,13 @@ func (t *jobTx) submitPlain(ctx context.Context, list []job.Submission, out []jo
 	}
 	rows := make([]jobRow, len(list))
 	heads, details := make([]driver.Value, 0, jobsWidth*len(list)), make([]driver.Value, 0, detailsWidth*len(list))
-	var items newItems
+	items := newItems{items: make([]driver.Value, 0, itemsWidth*len(list))}
 	for i := range list {
 		r := &rows[i]
 		r.Job, r.num = list[i].Kept(t.now), last+1+int64(i)
 		r.due = r.Deadline
 		out[i] = job.Submitted{Job: r.Job}
-		heads = append(append(heads, r.num), headOf(r)...)
-		details = append(details, detailsOf(r)...)
+		heads, details = appendHead(append(heads, r.num), r), appendDetails(details, r)
 		for n := range list[i].Items {
 			items.add(r, n, &list[i].Items[n], job.ItemPending)
 		}
@@ -135,18 +134,18 @@ func (t *jobTx) submitEach(ctx context.Context, last int64, list []job.Submissio
 	return nil
 }
 
-// headOf are the parameters of a new job, behind its number; detailsOf are those of its details.
-func headOf(r *jobRow) []driver.Value {
-	return []driver.Value{
+// appendHead adds the parameters of a new job, behind its number; appendDetails adds those of its details.
+func appendHead(dst []driver.Value, r *jobRow) []driver.Value {
+	return append(dst,
 		string(r.ID), string(r.Team), string(r.State), int64(r.Priority), flag(r.Batch), int64(r.Run), int64(r.Progress.Total), r.CreatedAt.UnixMicro(), instant(r.due),
-	}
+	)
 }
 
-func detailsOf(r *jobRow) []driver.Value {
-	return []driver.Value{
+func appendDetails(dst []driver.Value, r *jobRow) []driver.Value {
+	return append(dst,
 		r.num, string(r.Key), int64(r.Urgency), r.RunAt.UnixMicro(), r.Deadline.UnixMicro(), r.Trace, r.Webhook.Endpoint, r.Webhook.URL, r.Webhook.Secret,
 		bytesOrNull(r.Metadata), bytesOrNull(r.Request),
-	}
+	)
 }
 
 // newItems are the parameters of new items and of their texts.
@@ -221,7 +220,7 @@ const insertJob = `INSERT INTO jobs (id, team, state, priority, batch, run, tota
 
 // insertJob writes a new job and notes its number. One of the same id that is there already is given: a repeated submit, whose first answer was lost.
 func (t *jobTx) insertJob(ctx context.Context, r *jobRow) (there *jobRow, err error) {
-	done, err := t.run(ctx, insertJob, headOf(r))
+	done, err := t.run(ctx, insertJob, appendHead(nil, r))
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +238,7 @@ func (t *jobTx) insertJob(ctx context.Context, r *jobRow) (there *jobRow, err er
 	if r.num, err = done.LastInsertId(); err != nil {
 		return nil, err
 	}
-	_, err = t.exec(ctx, detailsHead+detailsRow, detailsOf(r)...)
+	_, err = t.exec(ctx, detailsHead+detailsRow, appendDetails(nil, r)...)
 	return nil, err
 }
 
