@@ -20,7 +20,7 @@ func (w *world) uploading(t *testing.T, secret string) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var sender sync.WaitGroup
 	sender.Go(func() {
-		response, err := w.send(ask{method: "POST", path: "/v1/jobs", key: secret, reader: body, ctx: ctx, header: http.Header{"Content-Type": {"application/x-ndjson"}}})
+		response, err := w.send(ask{method: "POST", path: "/v1/jobs", key: secret, reader: body, ctx: ctx, header: http.Header{"Content-Type": {"application/x-ndjson"}, "Expect": {"100-continue"}}})
 		if err == nil {
 			_ = response.Body.Close()
 			t.Errorf("an upload that rests: got %d", response.StatusCode)
@@ -31,6 +31,7 @@ func (w *world) uploading(t *testing.T, secret string) {
 		_ = rest.CloseWithError(context.Canceled)
 		sender.Wait()
 	})
+	// The client sends nothing of it before the server reads, by when it has given the upload its place.
 	if _, err := io.WriteString(rest, "{}\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -197,7 +197,7 @@ func newWorld(tb testing.TB, wishes ...func(*wish)) *world {
 	tb.Cleanup(front.Close)
 	w.url = front.URL
 	w.client = &http.Client{
-		Transport: &http.Transport{DisableCompression: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DisableCompression: true, ExpectContinueTimeout: time.Minute}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	tb.Cleanup(w.client.CloseIdleConnections)
 	w.admin = w.newKey(key.Key{Name: "admin", Scopes: key.AllScopes, RateLimitPerHour: new(int)})
