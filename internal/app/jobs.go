@@ -119,11 +119,16 @@ func (a *App) tellWorkers(queue broker.Broker) job.Announcer {
 
 // holderName is this process among those that work on the same store: for people who read an item's history, and unlike any other.
 func holderName() string {
+	return hostName() + "/" + strconv.Itoa(os.Getpid()) + "/" + uuid.NewString()[:8]
+}
+
+// hostName is the machine's name, for people.
+func hostName() string {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "unknown"
+		return "unknown"
 	}
-	return host + "/" + strconv.Itoa(os.Getpid()) + "/" + uuid.NewString()[:8]
+	return host
 }
 
 // traceItem goes on with the trace of the request that submitted a job.

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/promptd/promptd/internal/broadcast"
@@ -102,12 +101,8 @@ func (a *App) connect(ctx context.Context, what string, u config.Locator) (*redi
 
 // shareState makes what is counted together.
 func (a *App) shareState(ctx context.Context, c *config.Config, s *shared, state *redis.Client) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
 	group, err := member.Join(ctx, member.Config{
-		Store: a.db.members, Self: member.Member{ID: a.holder, Host: host, Roles: c.Roles, Version: a.env.Version},
+		Store: a.db.members, Self: member.Member{ID: a.holder, Host: hostName(), Roles: c.Roles, Version: a.env.Version},
 		OnError: a.complain("this process could not say that it lives"),
 	})
 	if err != nil {

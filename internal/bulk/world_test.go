@@ -44,6 +44,7 @@ type world struct {
 	form    form
 	// ahead is how far the store's clock, and that of the processes, is ahead of the real one.
 	ahead   atomic.Int64
+	began   time.Time
 	budget  key.Budget
 	history history
 }
@@ -75,7 +76,7 @@ func eachForm(t *testing.T, test func(t *testing.T, f form)) {
 
 func newWorld(t *testing.T, f form, s providertest.Settings) *world {
 	t.Helper()
-	w := &world{t: t, form: f, budget: key.Budget{Limit: 1_000_000_000_000, Period: key.Daily}}
+	w := &world{t: t, form: f, began: time.Now(), budget: key.Budget{Limit: 1_000_000_000_000, Period: key.Daily}}
 	if s.Batches == nil {
 		s.Batches = &providertest.Batches{}
 	}
@@ -377,13 +378,18 @@ func (w *world) results(id job.ID, n int) (batched int) {
 }
 
 // spent is what was booked of the budget, once the processes have stopped.
-func (w *world) spent() key.Nanos {
+func (w *world) spent() (sum key.Nanos) {
 	w.t.Helper()
-	b, err := w.db.Budgets().Balance(w.t.Context(), limit.KeyPayer("key_1", "acme"), limit.SpanOf(key.Daily, time.Now()).Label)
-	if err != nil {
-		w.t.Fatal(err)
+	for day := w.began; ; day = day.AddDate(0, 0, 1) { // The clock is moved on, over midnight too.
+		span := limit.SpanOf(key.Daily, day)
+		b, err := w.db.Budgets().Balance(w.t.Context(), limit.KeyPayer("key_1", "acme"), span.Label)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if sum += b.Spent; w.now().Before(span.End) {
+			return sum
+		}
 	}
-	return b.Spent
 }
 
 // recorded is the sum of what the history says that all requests cost.
