@@ -39,9 +39,16 @@ func (j *Jobs) tx(ctx context.Context, name string, run func(ctx context.Context
 // wholeJob bounds a transaction that changes all items of a job, up to 50,000: under load that may take longer than callers wait for others.
 const wholeJob = 30 * time.Second
 
-// whole is tx for what changes all items of a job.
+// whole is tx for what changes all items of a job. Its plans go by indexes: of a table that was not analyzed since it grew the server expects few rows, and would
+// compare each of a thousand items with each other.
 func (j *Jobs) whole(ctx context.Context, name string, run func(ctx context.Context, t *jobTx) error) error {
-	return j.db.txWithin(ctx, wholeJob, name, j.timed(run))
+	timed := j.timed(run)
+	return j.db.txWithin(ctx, wholeJob, name, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, j.db.settings); err != nil {
+			return err
+		}
+		return timed(ctx, tx)
+	})
 }
 
 // timed asks the time before a transaction begins its work.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/promptd/promptd/internal/job"
 	"github.com/promptd/promptd/internal/key"
@@ -11,11 +12,12 @@ import (
 
 const (
 	lockJob = `SELECT ` + jobColumns + ` FROM jobs AS j WHERE j.id = $1::text::uuid AND j.state <> 'uploading' AND ($2::boolean OR j.team = $3) FOR NO KEY UPDATE`
-	// cancelItems ends what has not ended of the items from $4 to before $5.
-	cancelItems = `WITH open AS MATERIALIZED (SELECT n FROM job_items WHERE job = $1::text::uuid AND n >= $4::int AND n < $5::int AND ended_at IS NULL ORDER BY n FOR UPDATE),
-	placed AS (SELECT n, row_number() OVER (ORDER BY n) AS place FROM open)
-	UPDATE job_items AS i SET state = 'cancelled', lease_until = NULL, token = NULL, ended_at = $2, seq = $3::int + placed.place FROM placed
-	WHERE i.job = $1::text::uuid AND i.n >= $4::int AND i.n < $5::int AND i.n = placed.n`
+	// lockOpen locks what has not ended of the items from $2 to before $3. cancelItems ends it: what was locked stays in its place, by which it is found whatever the
+	// server takes the table to hold; it was quadratic where rows were joined by their numbers.
+	lockOpen    = `SELECT FROM job_items WHERE job = $1::text::uuid AND n >= $2::int AND n < $3::int AND ended_at IS NULL ORDER BY n FOR UPDATE`
+	cancelItems = `WITH placed AS MATERIALIZED (SELECT ctid AS spot, row_number() OVER (ORDER BY n) AS place FROM job_items
+		WHERE job = $1::text::uuid AND n >= $4::int AND n < $5::int AND ended_at IS NULL)
+	UPDATE job_items AS i SET state = 'cancelled', lease_until = NULL, token = NULL, ended_at = $2, seq = $3::int + placed.place FROM placed WHERE i.ctid = placed.spot`
 	anyEndpoint = `SELECT EXISTS (SELECT 1 FROM webhooks WHERE team = $1 AND disabled_at IS NULL)`
 )
 
@@ -50,12 +52,18 @@ const statementItems = 1000
 // stop ends a job that is locked before its items have ended by themselves.
 func (t *jobTx) stop(ctx context.Context, r *jobRow, s job.State) error {
 	for from := 0; from < r.Progress.Total; from += statementItems {
-		done, err := t.Exec(ctx, cancelItems, string(r.ID), t.now.UnixMicro(), r.ends, from, from+statementItems)
-		if err != nil {
+		var n int
+		b := &pgx.Batch{}
+		b.Queue(lockOpen, string(r.ID), from, from+statementItems)
+		b.Queue(cancelItems, string(r.ID), t.now.UnixMicro(), r.ends, from, from+statementItems).Exec(func(done pgconn.CommandTag) error {
+			n = int(done.RowsAffected())
+			return nil
+		})
+		if err := t.SendBatch(ctx, b).Close(); err != nil {
 			return err
 		}
-		r.ends += int(done.RowsAffected())
-		r.Progress.Cancelled += int(done.RowsAffected())
+		r.ends += n
+		r.Progress.Cancelled += n
 	}
 	var told bool
 	if err := t.QueryRow(ctx, anyEndpoint, string(r.Team)).Scan(&told); err != nil {
@@ -113,9 +121,11 @@ func (j *Jobs) Cancel(ctx context.Context, reach key.Reach, id job.ID) (one job.
 	}
 }
 
-const againItems = `UPDATE job_items AS i SET state = 'pending', run_at = $2, attempt = 0, ended_at = NULL, seq = NULL, result = NULL
-	FROM (SELECT n FROM job_items WHERE job = $1::text::uuid AND state IN ('failed', 'cancelled') ORDER BY n FOR UPDATE) AS ended
-	WHERE i.job = $1::text::uuid AND i.n = ended.n`
+const (
+	lockAgain  = `SELECT FROM job_items WHERE job = $1::text::uuid AND state IN ('failed', 'cancelled') ORDER BY n FOR UPDATE`
+	againItems = `UPDATE job_items SET state = 'pending', run_at = $2, attempt = 0, ended_at = NULL, seq = NULL, result = NULL
+	WHERE job = $1::text::uuid AND state IN ('failed', 'cancelled')`
+)
 
 // Retry begins a job's next run.
 func (j *Jobs) Retry(ctx context.Context, reach key.Reach, id job.ID) (one job.Job, err error) {
@@ -135,6 +145,7 @@ func (j *Jobs) Retry(ctx context.Context, reach key.Reach, id job.ID) (one job.J
 		r.Again(t.now)
 		r.due, one = r.Deadline, r.Job
 		b := &pgx.Batch{}
+		b.Queue(lockAgain, string(r.ID))
 		b.Queue(againItems, string(r.ID), r.RunAt.UnixMicro())
 		writeJobs(b, r)
 		return t.SendBatch(ctx, b).Close()

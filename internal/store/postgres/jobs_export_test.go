@@ -20,30 +20,39 @@ func JobPlans(ctx context.Context, db *DB) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	queries := map[string][]any{
+		"turn":                {dueTeams, nil, []int16{1, 2}, "acme", 10},
+		"take":                {takeItems, nil, int16(2), []string{"acme"}, 10, at, "w1", "token"},
+		"renew":               append([]any{renewItems}, append(leases, nil, at)...),
+		"lock jobs":           {lockJobs, uuids(one)},
+		"lock items":          append([]any{lockHeld}, append(leases, nil)...),
+		"endpoints":           {toldTeams, one},
+		"what is to end":      {lockOpen, one[0], 0, 10},
+		"what begins again":   {againItems, one[0], at},
+		"cancel":              {cancelItems, one[0], at, 0, 0, 10},
+		"lost leases":         {lapsedItems, at, 10},
+		"due jobs":            {dueJobs, at, 10},
+		"rested uploads":      {giveUpUploads, at, 10},
+		"idempotency keys":    {forgetKeys, at, 10},
+		"a job within reach":  {`SELECT ` + jobColumns + theJob, one[0], false, "acme"},
+		"items by number":     {itemsByNumber, one[0], 0, 10},
+		"items by end":        {itemsByEnd, one[0], 0, 10},
+		"a page of jobs":      append([]any{page}, pageArgs...),
+		"what is to be told":  {openDeliveries, one},
+		"what is to be empty": {stripItems, one, 10},
+	}
+	b := &pgx.Batch{}
+	writeItems(b, []*itemRow{{job: one[0]}})
+	writeJobs(b, &jobRow{Job: job.Job{ID: job.ID(one[0])}})
+	for i, what := range []string{"write items", "write jobs"} {
+		queries[what] = append([]any{b.QueuedQueries[i].SQL}, b.QueuedQueries[i].Arguments...)
+	}
 	plans := map[string]string{}
 	err = db.tx(ctx, "plans", func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
+		if _, err := tx.Exec(ctx, db.settings); err != nil {
 			return err
 		}
-		for what, q := range map[string][]any{
-			"turn":                {dueTeams, nil, []int16{1, 2}, "acme", 10},
-			"take":                {takeItems, nil, int16(2), []string{"acme"}, 10, at, "w1", "token"},
-			"renew":               append([]any{renewItems}, append(leases, nil, at)...),
-			"lock jobs":           {lockJobs, uuids(one)},
-			"lock items":          append([]any{lockHeld}, append(leases, nil)...),
-			"endpoints":           {toldTeams, one},
-			"cancel":              {cancelItems, one[0], at, 0, 0, 10},
-			"lost leases":         {lapsedItems, at, 10},
-			"due jobs":            {dueJobs, at, 10},
-			"rested uploads":      {giveUpUploads, at, 10},
-			"idempotency keys":    {forgetKeys, at, 10},
-			"a job within reach":  {`SELECT ` + jobColumns + theJob, one[0], false, "acme"},
-			"items by number":     {itemsByNumber, one[0], 0, 10},
-			"items by end":        {itemsByEnd, one[0], 0, 10},
-			"a page of jobs":      append([]any{page}, pageArgs...),
-			"what is to be told":  {openDeliveries, one},
-			"what is to be empty": {stripItems, one, 10},
-		} {
+		for what, q := range queries {
 			text, _ := q[0].(string)
 			rows, err := tx.Query(ctx, "EXPLAIN "+text, append([]any{pgx.QueryExecModeExec}, q[1:]...)...)
 			if err != nil {

@@ -19,6 +19,9 @@ func TestJobsAreFoundByIndexes(t *testing.T) {
 		if strings.Contains(plan, "Seq Scan") {
 			t.Errorf("%s reads a whole table:\n%s", what, plan)
 		}
+		if strings.Contains(plan, "Join Filter") {
+			t.Errorf("%s compares rows with each other, which is quadratic:\n%s", what, plan)
+		}
 	}
 	_, picked, _ := strings.Cut(plans["take"], "LockRows")
 	if first, _, _ := strings.Cut(strings.TrimSpace(picked), "->  "); !strings.Contains(plans["take"], "LockRows") || strings.Contains(first, "Sort") ||
