@@ -188,13 +188,14 @@ func (p *process) drain() {
 	}
 }
 
-// settle waits until everybody was told, for a time.
+// settle waits until everybody was told, for a time: after the nine attempts that an outage of the receiver can see in vain the next one may be ten minutes away.
 func (w *world) settle() {
-	for range 300 {
+	const look, most = 500 * time.Millisecond, 30 * time.Minute
+	for range most / look {
 		if time.Since(w.begun) > troubleEnds && w.told() {
 			return
 		}
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(look)
 	}
 }
 
