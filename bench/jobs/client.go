@@ -112,7 +112,9 @@ func open(ctx context.Context, rate int, spell time.Duration, do func(context.Co
 	begun := time.Now()
 	for i := range count {
 		due := begun.Add(time.Duration(i) * time.Second / time.Duration(rate))
-		time.Sleep(time.Until(due))
+		if err := until(due); err != nil {
+			return nil, err
+		}
 		group.Go(func() {
 			errs[i] = do(ctx)
 			took[i] = time.Since(due)
