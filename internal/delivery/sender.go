@@ -149,7 +149,8 @@ func (s *Sender) Run(ctx context.Context) error {
 			s.drain()
 			return nil
 		case <-s.wake:
-			if !hungry && !breathe(ctx, breath-time.Since(looked)) {
+			if rest := breath - time.Since(looked); !hungry && rest > 0 {
+				poll.Reset(rest)
 				continue
 			}
 		case <-freed:
@@ -161,21 +162,6 @@ func (s *Sender) Run(ctx context.Context) error {
 	}
 	s.drain()
 	return nil
-}
-
-// breathe waits; false where the context ended first.
-func breathe(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // every calls f again and again until the context ends.

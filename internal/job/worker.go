@@ -225,7 +225,8 @@ func (w *Worker) permitted(ctx, lasting context.Context) error {
 	return nil
 }
 
-// give gives an item to a hand that waits, or to a new one: there are never more of them than slots. It is not called any more when nobody takes items.
+// give gives an item to a hand that waits, or to a new one: there are hardly more of them than slots, as one that has just freed its own may not wait
+// yet. It is not called any more when nobody takes items.
 func (w *Worker) give(ctx context.Context, h handful) {
 	select {
 	case w.hands <- h:
